@@ -19,8 +19,8 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, u32
 from genesis.accounts import well_known
 from genesis.code import own_set, state_version
+from genesis.holders import all_holders, unheld
 from genesis.spec import ChainSpec, Plain, Raw, SpecError
-from genesis.tables import all_holders, unheld
 from runtime.features.work import Work
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import SYMBOL_FIELD, runtime_of, write_genesis

@@ -18,12 +18,15 @@ from typing import Final, TypeVar
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.lottery import SecondaryRule
+from btt_chain.primitives.slots import slots_in_time
+from btt_chain.scale import codec
+from btt_chain.work.graph import Manifest
+from btt_chain.work.ids import model_id
 from genesis import holders as holding
 from genesis import validators as validating
 from genesis.accounts import Multisig, address, dev_account
 from genesis.build import build
-from genesis.chambers import chambers_json
-from genesis.holders import Holders
+from genesis.holders import Holders, table, unheld
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import (
     ALIASES,
@@ -34,10 +37,8 @@ from genesis.presets import (
     ChainType,
     Liquidity,
 )
-from genesis.public_set import public_set_json
+from genesis.sections import chambers_json, tokenomics_json
 from genesis.spec import ChainSpec, Plain, SpecError, parse_json, read_spec, refuse_known_keys
-from genesis.tables import table, unheld
-from genesis.tokenomics import tokenomics_json
 from genesis.validators import (
     Validator,
     authorities_json,
@@ -46,6 +47,7 @@ from genesis.validators import (
     verifiers_json,
 )
 from p2p.address import parse
+from runtime.accounts import TREASURY
 from runtime.frame import GenesisError, Section
 from runtime.genesis import (
     MAX_SLOT_MS,
@@ -149,6 +151,40 @@ def make(
     if holders or validators is not None:
         build(spec)
     return spec
+
+
+FILE: Final = Path(__file__).with_name("presets") / "public-set.json"
+MODEL_CLASS: Final = 0
+"""Class of machines of the model: any processor."""
+DEADLINE: Final = 50
+"""Time for a provider, in slots of a second or longer: seconds are enough on any machine."""
+
+
+def public_set_json(slot_ms: int) -> dict[str, dict[str, list[dict[str, object]]]]:
+    """Return the sections of Models and Jobs for a chain with slots of this length.
+
+    The chain's own job of development, local and test networks, over data of the program. The file
+    has what the chain stores of the set; `btt_chain/compute/public` has the data, and tests compare
+    the two. Main networks begin without a set: their technical track adds sets.
+
+    The model belongs to the treasury, without a bond.
+    """
+    known = json.loads(FILE.read_text())
+    manifest = codec(Manifest).decode_all(bytes.fromhex(known["manifest"].removeprefix("0x")))
+    model = {
+        "name": known["name"],
+        "owner": address(TREASURY),
+        "class": MODEL_CLASS,
+        "manifest": known["manifest"],
+    }
+    job = {
+        "model": "0x" + model_id(manifest).hex(),
+        "items": known["items"],
+        "inputRoot": known["inputRoot"],
+        "dataBytes": known["dataBytes"],
+        "deadline": slots_in_time(DEADLINE, slot_ms),
+    }
+    return {"models": {"models": [model]}, "jobs": {"protocolSets": [job]}}
 
 
 def _config(

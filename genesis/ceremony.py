@@ -34,10 +34,9 @@ from genesis import catalogue
 from genesis.accounts import address, well_known
 from genesis.build import Genesis, build, to_raw
 from genesis.census import census
-from genesis.holders import Holders
+from genesis.holders import Holders, all_holders
 from genesis.presets import CHAINS, Chain
 from genesis.spec import ChainSpec, SpecError, parse_json
-from genesis.tables import all_holders
 from genesis.validators import BOND, MAX_NAME, Validator, read_key
 from p2p.address import EXAMPLE, parse, parse_peer
 from runtime.frame import GenesisError, Section

@@ -1,4 +1,4 @@
-"""Holders of the rows of a table: the file for `build-spec --holders`.
+"""The documents' tables, and the holders of their rows: the file for `build-spec --holders`.
 
     {"bitwave": "5F...", "web3v_knc": {"threshold": 2, "signatories": ["5G...", "5H..."]}, ...}
 
@@ -11,12 +11,15 @@ the `reserve` if the document has one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Final, TypeAlias
 
 from btt_chain.primitives.account import AccountId
 from genesis.accounts import Multisig, address, dev_account, holder_path, placeholder
-from genesis.allocation import Kind, Row, Table
+from genesis.allocation import Kind, Row, Table, read_table
+from genesis.presets import DOCUMENTS
 from runtime.frame import GenesisError, Section
 
 Holder: TypeAlias = AccountId | Multisig
@@ -36,6 +39,24 @@ SIGNERS_THRESHOLD: Final = 3
 def account_of(holder: Holder) -> AccountId:
     """Return the account of a holder."""
     return holder.account if isinstance(holder, Multisig) else holder
+
+
+@cache
+def table(document: str) -> Table:
+    """Return the table of a document, such as `seed-000`; GenesisError if its file is wrong."""
+    text = files("genesis.presets").joinpath(f"{document}.json").read_text(encoding="utf-8")
+    return read_table(Section(json.loads(text), document))
+
+
+@cache
+def all_holders() -> tuple[str, ...]:
+    """Return the names of the holders in all documents."""
+    return tuple(sorted({name for document in DOCUMENTS for name in names_of(table(document))}))
+
+
+def unheld(accounts: Container[AccountId]) -> tuple[str, ...]:
+    """Return the holders whose placeholders are among `accounts`."""
+    return tuple(name for name in all_holders() if placeholder(name) in accounts)
 
 
 def held_rows(table: Table) -> Iterator[Row]:

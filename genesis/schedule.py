@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from genesis.allocation import Kind, Row, Table, slots
 from genesis.catalogue import chain_named
+from genesis.holders import table
 from genesis.presets import ALIASES, CHAINS, Chain
 from genesis.spec import SpecError
-from genesis.tables import table
 from runtime.constants import MONTH_MS
 from runtime.emission import emitted
 from runtime.pallets.tokenomics.formulas import (

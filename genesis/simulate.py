@@ -39,11 +39,10 @@ from genesis.accounts import dev_key
 from genesis.allocation import Kind
 from genesis.build import build
 from genesis.catalogue import make
-from genesis.holders import account_of, dev_holders
+from genesis.holders import account_of, dev_holders, table
 from genesis.placement import Placement
 from genesis.presets import Chain, ChainType, Engine
 from genesis.spec import Plain, SpecError
-from genesis.tables import table
 from genesis.validators import Validator
 from runtime.constants import BTT, DAY_MS, MILLI_BTT, MONTH_MS
 from runtime.frame import NONE, DispatchError, signed

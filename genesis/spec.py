@@ -20,7 +20,7 @@ from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.scale import u128
 from genesis.accounts import well_known
 from genesis.allocation import JSON_NAMES, Table
-from genesis.chambers import check_chambers
+from genesis.holders import all_holders, table
 from genesis.placement import (
     Placement,
     check_balances,
@@ -29,8 +29,7 @@ from genesis.placement import (
     read_placement,
 )
 from genesis.presets import DOCUMENTS, ChainType, Finality, finality_of
-from genesis.tables import all_holders, table
-from genesis.tokenomics import check_tokenomics
+from genesis.sections import check_chambers, check_tokenomics
 from p2p.address import EXAMPLE, parse
 from runtime.frame import GenesisError, Section
 from runtime.genesis import (

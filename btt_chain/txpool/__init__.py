@@ -18,9 +18,8 @@ from btt_chain.txpool.errors import (
     Unactionable,
     ValidityUnknown,
 )
-from btt_chain.txpool.pool import Pool
+from btt_chain.txpool.pool import Pool, RecheckBudget
 from btt_chain.txpool.ready import ReadyIterator
-from btt_chain.txpool.rechecks import RecheckBudget
 from btt_chain.txpool.types import (
     BlockRef,
     ImportedBlock,

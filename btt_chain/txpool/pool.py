@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.validity import Future as TooEarly
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.txpool.admission import Rules
@@ -44,7 +45,6 @@ from btt_chain.txpool.errors import (
 )
 from btt_chain.txpool.inclusion import Inclusions, Retracted, RetractedQueue
 from btt_chain.txpool.ready import ReadyIterator
-from btt_chain.txpool.rechecks import RecheckBudget
 from btt_chain.txpool.types import (
     U32_MAX,
     U64_MAX,
@@ -106,6 +106,36 @@ class Bans:
             if ban.until > now:
                 return
             del self._banned[tx_hash]
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class RecheckBudget:
+    """The budget of one turn: transactions, bytes that are decoded again, and time.
+
+    The first two are the same on every machine; `is_late` is called before each further one. At
+    least one transaction is validated in a turn, so that the rechecks end.
+    """
+
+    transactions: int
+    bytes: int = 1 << 62
+    is_late: Callable[[], bool] = _never
+    judged: int = 0
+    """Number of transactions validated."""
+
+    def has_rest(self) -> bool:
+        """Return True if another transaction may be validated."""
+        if self.judged >= self.transactions:
+            return False
+        return not self.judged or (self.bytes > 0 and not self.is_late())
+
+    def charge(self, decoded: int) -> None:
+        """Count one transaction, with the bytes that were decoded of it."""
+        self.judged += 1
+        self.bytes -= decoded
 
 
 class Pool:

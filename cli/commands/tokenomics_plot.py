@@ -15,10 +15,10 @@ from btt_chain.extras import needs_extra
 from cli.common.errors import Refused
 from cli.common.files import output_file
 from genesis.allocation import Kind, Reading, Row, Table, slots
+from genesis.holders import table
 from genesis.presets import Chain
 from genesis.schedule import MONTHS, Release, emission, free_at, release
 from genesis.simulate import Month, Plan, simulated
-from genesis.tables import table
 from runtime.constants import BTT
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 
 from cli.program import program
 from genesis.allocation import Kind
+from genesis.holders import table
 from genesis.schedule import release
-from genesis.tables import table
 from runtime.pallets.tier_staking.formulas import TIERS
 from runtime.splits import BPS
 

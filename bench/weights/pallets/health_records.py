@@ -22,7 +22,7 @@ from btt_chain.primitives.evidence_tree import MAX_HEIGHT, MAX_LEAVES, Opening, 
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.pallets.health_records.anchors import MAX_PRUNED
-from runtime.pallets.health_records.revocations import EXPIRING, MAX_EXPIRED
+from runtime.pallets.health_records.pallet import EXPIRING, MAX_EXPIRED
 from runtime.pallets.health_records.types import (
     KEPT_EPOCHS,
     PROMISED_EPOCHS,

@@ -45,10 +45,9 @@ from btt_chain.compute.provider.actions import (
     Submit,
     Weigh,
 )
-from btt_chain.compute.provider.calls import call_of
+from btt_chain.compute.provider.calls import DEFAULT_VRF, PlantedErrors, call_of
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.machine import Provider, Time
-from btt_chain.compute.provider.planted import DEFAULT_VRF, PlantedErrors
 from btt_chain.compute.provider.records import Record
 from btt_chain.compute.provider.upkeep import Registration, Upkeep
 from btt_chain.compute.provider.workshop import (

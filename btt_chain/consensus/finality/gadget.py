@@ -61,7 +61,6 @@ from btt_chain.consensus.finality.environment import (
 from btt_chain.consensus.finality.finalizer import Finalizer
 from btt_chain.consensus.finality.gossip import GossipValidator
 from btt_chain.consensus.finality.incoming import Incoming
-from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
     CatchUpAsked,
     CatchUpGiven,
@@ -75,7 +74,7 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.neighbors import NeighborPackets
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
-from btt_chain.consensus.finality.shared import Shared
+from btt_chain.consensus.finality.shared import KeptVotes, Shared
 from btt_chain.consensus.finality.signatures import Verify
 from btt_chain.consensus.finality.timers import Clock, StallTimer
 from btt_chain.consensus.finality.until_imported import UntilImported

@@ -7,8 +7,8 @@ answers a request promises that the access will be in its log; a broken promise 
 bond. No call takes a text, a patient, a grantee, a purpose or the id of a record.
 
 The modules `evidence_tree`, `record_leaves`, `access_promise` and `mountain_range` of
-`btt_chain.primitives` describe the bytes. The life cycles are in `custodians`, `anchors`,
-`promises` and `revocations`.
+`btt_chain.primitives` describe the bytes. The life cycles are in `custodians`, `anchors`
+and `promises`.
 
 Invariants: the amounts on hold are the bonds and the deposits of demands; the roots of a log have
 ascending epochs, each once; a log's mountain range has as many peaks as its number has ones.
@@ -17,12 +17,16 @@ ascending epochs, each once; a log's mountain range has as many peaks as its num
 
 from __future__ import annotations
 
+from typing import Final
+
 from btt_chain.primitives.access_promise import SignedPromise
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import Opening
+from btt_chain.primitives.record_leaves import consent_handle
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import (
+    Component,
     Const,
     Constant,
     Hasher,
@@ -42,7 +46,6 @@ from runtime.pallets.health_records import errors, events, types, weights
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
 from runtime.pallets.health_records.promises import ANSWER_EPOCHS, Promises
-from runtime.pallets.health_records.revocations import MAX_EXPIRED, Revocations
 from runtime.pallets.health_records.types import (
     Absences,
     BatchKind,
@@ -57,6 +60,50 @@ from runtime.pallets.health_records.types import (
     TimedClock,
 )
 from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.types import BurnReason
+from runtime.splits import PAYFI, split_platform
+
+EXPIRING: Final = 0
+"""The timer queue of handles."""
+MAX_EXPIRED: Final = 16
+"""Maximum number of handles that a block removes."""
+
+
+class Revocations(Component):
+    """The revoked handles: of consents whose secret was published.
+
+    Every consent ends within five years, so a handle is kept that long, and then removed by the
+    hook of a block, a few at a time.
+    """
+
+    _fees: Fees
+    _moments: TimedClock
+    _terms: Value[Terms]
+    _revocation_slots: int
+    timers: TimerQueues
+
+    revoked = Map(H256, u64, hasher=Hasher.Identity)
+    """Handles of revoked consents, with the slots from which they are removed."""
+
+    def revoke(self, who: AccountId, secret: bytes) -> None:
+        """Revoke the consent of a secret. Raises AlreadyRevoked and TokenError."""
+        handle = consent_handle(secret)
+        if handle in self.revoked:
+            raise errors.AlreadyRevoked
+        fee = int(self._terms.peek().revocation)
+        split = split_platform(fee, PAYFI, fee, int(self._fees.threshold()))
+        self._fees.take(who, split, BurnReason.Records)
+        expires = u64(self._moments.now() + self._revocation_slots)
+        self.revoked[handle] = expires
+        self.timers.enter(EXPIRING, int(expires), handle)
+        self.deposit(events.Revoked(handle, expires))
+
+    def expire(self) -> int:
+        """Remove handles whose consents are over; return their number."""
+        due = self.timers.take(EXPIRING, MAX_EXPIRED)
+        for handle in due:
+            del self.revoked[handle]
+        return len(due)
 
 
 class HealthRecords(Pallet, events=events, errors=errors):

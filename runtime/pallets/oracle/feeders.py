@@ -1,4 +1,4 @@
-"""Feeders: their bonds, their admission, and their heartbeats.
+"""Feeders: their bonds, their admission, their heartbeats, and their statements.
 
 | state of a feeder | call or hook | next state |
 |---|---|---|
@@ -23,12 +23,16 @@ from runtime.frame import Component, Constant, DispatchError, Map, Reason, Secti
 from runtime.pallets.oracle import errors, events
 from runtime.pallets.oracle.quotes import Quotes
 from runtime.pallets.oracle.types import (
+    ENERGY_PPM,
     MAX_FEEDERS,
     MIN_BOND,
     Currency,
     Feeder,
     FeederState,
+    Providers,
     Roster,
+    Statement,
+    Statements,
     Time,
     Watch,
 )
@@ -218,3 +222,43 @@ def is_too_many(missed: int, length: int) -> bool:
 def without(roster: Roster, who: AccountId) -> Roster:
     """Return a list of feeders without one of them."""
     return [each for each in roster if each != who]
+
+
+MIN_QUORUM: Final = 3
+"""Minimum number of feeders that must agree."""
+
+
+class Attestations(Component):
+    """Statements about providers, until a majority agrees."""
+
+    _roster: Value[Roster]
+    providers: Providers
+
+    statements = Map(AccountId, Statements, default=[])
+    """Feeders' statements about a provider that no majority agreed on yet."""
+
+    def attest(self, provider: AccountId, statement: Statement) -> None:
+        """Store a statement in place of the feeder's last one, and apply it if a majority agrees.
+
+        Raises Mining.NotOperator or Mining.UnknownRegion.
+        """
+        self.providers.ensure_attestable(provider, statement.region)
+        roster = self._roster.peek()
+        others = [
+            each
+            for each in self.statements[provider]
+            if each.feeder in roster and each.feeder != statement.feeder
+        ]
+        said = (statement.region, statement.energy)
+        agreed = 1 + sum((each.region, each.energy) == said for each in others)
+        if agreed < quorum(len(roster)):
+            self.statements[provider] = [*others, statement]
+            return
+        del self.statements[provider]
+        self.providers.attest(provider, statement.region, ENERGY_PPM[statement.energy])
+        self.deposit(events.ProviderAttested(provider, statement.region, statement.energy))
+
+
+def quorum(feeders: int) -> int:
+    """Return the number of feeders that must agree: a majority, and at least three."""
+    return max(MIN_QUORUM, feeders // 2 + 1)

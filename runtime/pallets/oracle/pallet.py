@@ -12,8 +12,7 @@ follow.
 |---|---|
 | `prices.py` | the median and the rule of jumps, as pure functions |
 | `quotes.py` | rules, fed values and prices |
-| `feeders.py` | bonds, admission and heartbeats |
-| `attestations.py` | statements about providers |
+| `feeders.py` | bonds, admission and heartbeats; statements about providers |
 
 Invariant I45: a price is never older than `expires_ms` (at most an hour), never from fewer than
 three feeders, and never more than `jump_bps` (at most 10 percent) from the price of the block
@@ -44,8 +43,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.pallets.oracle import errors, events, weights
-from runtime.pallets.oracle.attestations import Attestations
-from runtime.pallets.oracle.feeders import Feeders
+from runtime.pallets.oracle.feeders import Attestations, Feeders
 from runtime.pallets.oracle.quotes import Quotes
 from runtime.pallets.oracle.types import (
     MAX_FEEDERS,

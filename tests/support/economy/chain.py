@@ -21,9 +21,9 @@ from btt_chain.primitives.extrinsic import bare
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from genesis.catalogue import chain_named, make
+from genesis.holders import table
 from genesis.placement import Placement
 from genesis.spec import Plain
-from genesis.tables import table
 from runtime import BttRuntime
 from runtime.accounts import TREASURY
 from runtime.audits import Finding, audit

@@ -17,7 +17,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.work.execute import Executor
 from btt_chain.work.ids import model_id
 from btt_chain.work.package import loads
-from genesis.public_set import FILE, public_set_json
+from genesis.catalogue import FILE, public_set_json
 from support.blobs import fetching
 
 ROWS, COLUMNS = 40, 30

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from genesis.allocation import Kind, Table, check_slot, read_table, slots
+from genesis.holders import table
 from genesis.presets import DOCUMENTS
-from genesis.tables import table
 from runtime.frame import GenesisError, Section
 
 BTT = 10**18

@@ -30,10 +30,9 @@ from genesis.ceremony import (
     load_parameters,
     read_entry,
 )
-from genesis.holders import Holders, read_holders
+from genesis.holders import Holders, read_holders, table
 from genesis.presets import CHAINS
 from genesis.spec import ChainSpec, Raw, SpecError, read_spec
-from genesis.tables import table
 from runtime.frame import GenesisError, Section
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY

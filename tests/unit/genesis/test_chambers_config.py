@@ -11,9 +11,9 @@ import pytest
 from btt_chain.primitives.account import AccountId
 from genesis.accounts import address
 from genesis.catalogue import make
+from genesis.holders import table
 from genesis.presets import CHAINS
 from genesis.spec import Plain, SpecError, read_spec
-from genesis.tables import table
 
 CONFIG = "spec.genesis.runtimeGenesis.config.chambers"
 UNKNOWN = address(AccountId(bytes(range(32))))

@@ -21,10 +21,9 @@ from genesis.catalogue import (
     make,
     read_holders,
 )
-from genesis.holders import dev_holders, placeholders
+from genesis.holders import dev_holders, placeholders, table
 from genesis.presets import CHAINS
 from genesis.spec import ChainSpec, Plain, SpecError
-from genesis.tables import table
 from genesis.validators import Validator
 
 SEED = CHAINS["seed-000"]

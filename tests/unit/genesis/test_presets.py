@@ -13,10 +13,10 @@ from btt_chain.scale import u8, u16, u64, u128
 from genesis.accounts import POOLS, Multisig, dev_account, holder_path
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
+from genesis.holders import table
 from genesis.placement import Placement
 from genesis.presets import CHAINS, REGIONS, Finality, finality_of
 from genesis.spec import Plain
-from genesis.tables import table
 from runtime import VERSION, BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, PAYFI, TREASURY
 from runtime.frame import signed

@@ -8,10 +8,10 @@ import pytest
 
 from genesis.allocation import Kind
 from genesis.catalogue import chain_named
+from genesis.holders import table
 from genesis.presets import CHAINS, DOCUMENTS, Chain
 from genesis.schedule import emission, release, schedule
 from genesis.simulate import MONTH, SLOT_MS, Economy, Memory, Plan, runway, simulated
-from genesis.tables import table
 from runtime.audits import audit
 from runtime.constants import BTT
 

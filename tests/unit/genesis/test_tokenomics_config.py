@@ -16,9 +16,9 @@ from btt_chain.scale import u16, u32, u64, u128
 from genesis.accounts import POOLS, address, dev_account
 from genesis.build import build
 from genesis.catalogue import make
+from genesis.holders import table
 from genesis.presets import CHAINS
 from genesis.spec import Plain, SpecError, read_spec
-from genesis.tables import table
 from runtime import BttRuntime
 from runtime.constants import MONTH_MS
 from runtime.frame import ROOT, Call, Weight, signed

@@ -27,11 +27,10 @@ from genesis.catalogue import (
     read_holders,
     read_validators,
 )
-from genesis.holders import Holders
+from genesis.holders import Holders, table
 from genesis.placement import ALLOWANCE
 from genesis.presets import CHAINS
 from genesis.spec import ChainSpec, Plain, SpecError, read_spec
-from genesis.tables import table
 from genesis.validators import (
     BOND,
     VERIFIER_ALLOWANCE,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u128
+from genesis.holders import table
 from genesis.presets import DOCUMENTS
 from genesis.schedule import emission, release, schedule
-from genesis.tables import table
 from runtime import emission as emission_runtime
 from runtime import splits
 from runtime.schedules import vested

@@ -25,10 +25,9 @@ from btt_chain.scale import Err, Ok, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from genesis.accounts import Multisig as Owners
 from genesis.allocation import Kind
-from genesis.holders import dev_holders
+from genesis.holders import dev_holders, table
 from genesis.placement import Placement, balances_json, place, vesting_json
 from genesis.presets import Liquidity
-from genesis.tables import table
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT, MONTH_MS
 from runtime.frame import (

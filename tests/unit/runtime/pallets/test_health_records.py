@@ -20,8 +20,8 @@ from runtime.frame import BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.health_records import errors, events
+from runtime.pallets.health_records.pallet import MAX_EXPIRED
 from runtime.pallets.health_records.promises import ANSWER_EPOCHS, REPORT_EPOCHS
-from runtime.pallets.health_records.revocations import MAX_EXPIRED
 from runtime.pallets.health_records.types import (
     KEPT_EPOCHS,
     BatchKind,

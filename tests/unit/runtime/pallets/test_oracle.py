@@ -18,8 +18,7 @@ from runtime.pallets.mining import errors as mining_errors
 from runtime.pallets.oracle import errors as oracle_errors
 from runtime.pallets.oracle import events as oracle_events
 from runtime.pallets.oracle import weights
-from runtime.pallets.oracle.attestations import quorum
-from runtime.pallets.oracle.feeders import is_too_many
+from runtime.pallets.oracle.feeders import is_too_many, quorum
 from runtime.pallets.oracle.pallet import by_values
 from runtime.pallets.oracle.types import (
     MAX_FEEDERS,

@@ -1,9 +1,10 @@
-"""The configuration of Tokenomics: derived from an allocation, with additions of a document.
+"""The configuration of Tokenomics and Chambers, derived from an allocation and its document.
 
 The rows determine the releases by contract and the Foundation's programmes; the document adds its
 milestone burns and its release table; the supply determines the value from which fees burn at their
 highest rate. A specification's section is checked against all of that except the free choices of
 its authors: that value, the mode of the release ceiling, and the milestones of each programme.
+The institutions of an allocation are seated in Chambers with their rows.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u64, u128
 from genesis.accounts import address
 from genesis.allocation import Kind, Row, Table
+from genesis.holders import table
 from genesis.placement import Placement
 from genesis.presets import DOCUMENTS
-from genesis.tables import table
 from runtime.accounts import TREASURY, pool_identifier
 from runtime.constants import YEAR_MS
 from runtime.frame import GenesisError, Section
@@ -192,3 +193,40 @@ def _milestones(row: Row) -> list[Tree]:
         [part, to_hex(blake2_256(f"{row.key}: quarter {number}".encode()))]
         for number, part in enumerate(parts, start=1)
     ]
+
+
+INSTITUTION: Final = "institution"
+"""The group of rows whose holders are seated."""
+MODE: Final = "scheduled"
+
+
+def chambers_json(placement: Placement) -> dict[str, object]:
+    """Return the configuration of Chambers; amounts are decimal text."""
+    seated = [[address(who), str(amount)] for who, amount in _institutions(placement).items()]
+    return {"institutions": seated, "mode": MODE}
+
+
+def check_chambers(section: Section, placement: Placement) -> None:
+    """Raise GenesisError, naming the place, unless the seats are the allocation's institutions.
+
+    The mode may be chosen freely.
+    """
+    fields = section.fields(required=("institutions",), optional=("mode",))
+    wanted = _institutions(placement)
+    for entry in fields["institutions"]:
+        account, amount = entry.rows(2)
+        right = wanted.pop(account.account(), None)
+        if right is None:
+            raise GenesisError(f"{account.path}: no institution of the allocation, or here twice")
+        if amount.planck() != right:
+            raise amount.wrong(f"{right}, what the allocation gives it")
+    for who in wanted:
+        raise GenesisError(f"{fields['institutions'].path}: {address(who)} is missing")
+
+
+def _institutions(placement: Placement) -> dict[AccountId, int]:
+    return {
+        placed.holdings[0].account: placed.row.amount
+        for placed in placement.rows
+        if placed.row.group == INSTITUTION and placed.row.kind is Kind.LINEAR
+    }
