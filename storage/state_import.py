@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgpack
 
@@ -43,6 +43,7 @@ from storage.columns import (
     number_key,
 )
 from storage.kv import Corrupt, KeyValue, StorageError
+from storage.trie.range_proof import VerifiedRange
 from storage.trie.trie import EMPTY_ROOT
 from storage.writer import ChainWriter
 
@@ -57,25 +58,6 @@ WIPED_AT_ONCE: Final = 50_000
 
 class FalseHistory(StorageError, ValueError):
     """The blocks below a fetched state do not lead to the chain that was here before."""
-
-
-class Range(Protocol):
-    """Consecutive entries of a state (trie/range_proof.py: VerifiedRange)."""
-
-    @property
-    def entries(self) -> Sequence[tuple[bytes, bytes]]:
-        """Keys and values, ascending."""
-        ...
-
-    @property
-    def records(self) -> Mapping[bytes, bytes]:
-        """Trie records by database key."""
-        ...
-
-    @property
-    def last(self) -> bytes | None:
-        """Last key; None: the state ends here."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +191,7 @@ class StateImport:
         self._wipe_state(begun)
         writer.load()
 
-    def write(self, found: Range) -> Progress:
+    def write(self, found: VerifiedRange) -> Progress:
         """Write the next range of the state, verified by the caller; return the progress.
 
         Raises ValueError if no state is being fetched or it is complete, or if the range does not

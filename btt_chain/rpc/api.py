@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final, Protocol
 
+from btt_chain.keystore.key_manager import KeyManager
 from btt_chain.rpc.archive import ArchiveApi
 from btt_chain.rpc.author import AuthorApi
 from btt_chain.rpc.babe import Authorship, BabeApi
@@ -24,7 +25,7 @@ from btt_chain.rpc.dev import WHERE, Dev, DevApi
 from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.keys import Keys, KeysApi
+from btt_chain.rpc.keys import KeysApi
 from btt_chain.rpc.log_filters import Filters, LogFiltersApi
 from btt_chain.rpc.offchain import LocalStorage, OffchainApi
 from btt_chain.rpc.payment import PaymentApi
@@ -51,7 +52,7 @@ class WholeBackend(Backend, Protocol):
         """GRANDPA; None on a manually sealed chain."""
 
     @property
-    def keys(self) -> Keys | None:
+    def keys(self) -> KeyManager | None:
         """The node's session keys; None where it can hold none."""
 
     @property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from btt_chain.keystore.errors import KeystoreError, RecordError
-from btt_chain.keystore.key_manager import split
+from btt_chain.keystore.key_manager import KeyManager, split
 from btt_chain.keystore.store import SCHEMES
 from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.params import Hex, Text
@@ -20,38 +19,10 @@ KEY_TYPE_LENGTH: Final = 4
 OWNER_LENGTH: Final = 32
 
 
-class Keys(Protocol):
-    """The node's keys (`btt_chain.keystore.KeyManager`).
-
-    Every method may raise KeystoreError or RecordError; their messages repeat no secret.
-    """
-
-    def insert(self, key_type: bytes, uri: str, public: bytes) -> bytes:
-        """Store the key of a secret URI, if it is the key `public`."""
-
-    def rotate(self) -> bytes:
-        """Generate a set of session keys; return their public keys, concatenated."""
-
-    def has(self, key_type: bytes, public: bytes) -> bool:
-        """Return True if the node has the key."""
-
-    def has_session_keys(self, keys: bytes) -> bool:
-        """Return True if the node has all keys of a set; ValueError if the bytes are no set."""
-
-    def unused(self, key_type: bytes) -> Sequence[bytes]:
-        """Return the public keys of a type that have signed nothing yet."""
-
-    def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
-        """Return a proof to the chain that `owner` has the secrets of a set of the node.
-
-        KeyError for a key that the node does not have, ValueError if the bytes are no set.
-        """
-
-
 class KeysApi:
     """Session keys by RPC."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: KeyManager) -> None:
         self.keys = keys
 
     @method("author_insertKey", unsafe=True, cost=HEAVY)

@@ -5,10 +5,11 @@ Source of the answer's form: sp_rpc::tracing, sc_tracing::block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from btt_chain.chain.trace import Record, Span
 from btt_chain.rpc.params import Hash, Text
 from btt_chain.rpc.registry import HEAVY, method
 
@@ -27,42 +28,6 @@ Result = TypeVar("Result")
 Made_co = TypeVar("Made_co", covariant=True)
 
 
-class Step(Protocol):
-    """A span of a trace."""
-
-    @property
-    def id(self) -> int:
-        """Its number, from 1."""
-
-    @property
-    def parent(self) -> int | None:
-        """The span that contains it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def target(self) -> str:
-        """Its module."""
-
-
-class Note(Protocol):
-    """An event of a trace."""
-
-    @property
-    def target(self) -> str:
-        """Its module, or `state`."""
-
-    @property
-    def parent(self) -> int | None:
-        """The span that contains it."""
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """Its fields."""
-
-
 class TraceError(Exception):
     """A block cannot be traced; the message gives the reason."""
 
@@ -70,7 +35,7 @@ class TraceError(Exception):
 class Show(Protocol[Made_co]):
     """Makes an answer of a block's parent, spans and events."""
 
-    def __call__(self, parent: bytes, spans: Sequence[Step], notes: Sequence[Note], /) -> Made_co:
+    def __call__(self, parent: bytes, spans: Sequence[Span], notes: Sequence[Record], /) -> Made_co:
         """Return the answer. Raises TraceError."""
 
 
@@ -117,7 +82,7 @@ class Wanted(NamedTuple):
 
 
 def shown(
-    block: bytes, wanted: Wanted, parent: bytes, spans: Sequence[Step], notes: Sequence[Note]
+    block: bytes, wanted: Wanted, parent: bytes, spans: Sequence[Span], notes: Sequence[Record]
 ) -> dict[str, object]:
     """Return the steps of a trace that are wanted. Raises TraceError if they are too many."""
     chosen = [span for span in spans if _matches(span.target, wanted.targets)]
@@ -164,7 +129,7 @@ def shown(
     }
 
 
-def _is_wanted(note: Note, wanted: Wanted) -> bool:
+def _is_wanted(note: Record, wanted: Wanted) -> bool:
     keys, methods = wanted.keys, wanted.methods
     if keys is None or methods is None or not _matches(note.values["method"], methods):
         return False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.keystore.key_manager import KeyManager
 from btt_chain.primitives.digest import H256, Digest, PreRuntime
 from btt_chain.primitives.extrinsic import opaque, unwrap
 from btt_chain.primitives.header import Header
@@ -43,7 +44,6 @@ from btt_chain.rpc.backend import (
 )
 from btt_chain.rpc.dev import Dev
 from btt_chain.rpc.finality import Finality
-from btt_chain.rpc.keys import Keys
 from btt_chain.rpc.log_filters import Filters
 from btt_chain.rpc.offchain import LocalStorage
 from btt_chain.rpc.signing import Signing
@@ -527,7 +527,7 @@ class ModelBackend:
         self.node = ModelNode(self.chain)
         self.sealer = ModelSealer(self.chain, self.pool) if manual else None
         self.finality: Finality | None = None
-        self.keys: Keys | None = None
+        self.keys: KeyManager | None = None
         self.signing: Signing | None = None
         self.dev: Dev | None = None
         self.tracer: Tracer | None = None

@@ -16,7 +16,7 @@ are the sum of what others delegate to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.primitives.account import AccountId
@@ -36,6 +36,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf
 from runtime.frame.traits import Clock, Reasons
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.conviction_voting import weights
 from runtime.pallets.conviction_voting.types import (
@@ -55,8 +56,9 @@ from runtime.pallets.conviction_voting.types import (
     ballot_of,
     stake_of,
 )
+from runtime.pallets.referenda.pallet import Referenda
 from runtime.pallets.referenda.tracks import TABLE
-from runtime.pallets.referenda.types import MAX_QUEUED, Ballot, Electorate, Tally
+from runtime.pallets.referenda.types import MAX_QUEUED, Ballot, Electorate
 
 LOCK_ID: Final = b"pyconvot"
 """Identifier of the lock on voting money."""
@@ -69,16 +71,6 @@ Class = Annotated[u16, TypeName("ClassOf<T, I>")]
 Poll = Annotated[u32, TypeName("PollIndexOf<T, I>")]
 Choice = Annotated[AccountVote, TypeName("AccountVote<BalanceOf<T, I>>")]
 Locks = Bounded[list[tuple[u16, u128]], MAX_CLASSES]
-
-
-class Money(Protocol):
-    """Balances and locks of voters; Balances implements it. Amounts in planck."""
-
-    def total(self, who: AccountId) -> u128:
-        """Return the sum of free and reserved balance of `who`."""
-
-    def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Set the lock `id` to `amount`; zero removes it."""
 
 
 def casting(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
@@ -135,25 +127,6 @@ class Recounted(NamedTuple):
     """Votes in referenda whose alarm or place in the queue moved, too."""
 
 
-class Polls(Protocol):
-    """Referenda; the pallet Referenda implements it."""
-
-    def classes(self) -> Sequence[u16]:
-        """Return the classes of polls."""
-
-    def ongoing(self, index: u32) -> u16 | None:
-        """Return the class of an ongoing poll; None for all others."""
-
-    def ended(self, index: u32) -> u32 | None:
-        """Return the slot at which a poll was decided; None for all others."""
-
-    def tally(self, index: u32) -> Tally:
-        """Return the tally of an ongoing poll."""
-
-    def count(self, index: u32, tally: Tally) -> bool:
-        """Set the tally; return True if the poll's alarm or place in the queue moved."""
-
-
 class Contributions(Protocol):
     """Rewards for voting; `Contributions` of TierStaking implements it."""
 
@@ -175,9 +148,9 @@ class ConvictionVoting(Pallet, instances=True):
     """Maximum number of votes of one account in one class."""
     vote_locking_period: Const[u32]
     """Time that a vote's money stays locked after the decision, in slots."""
-    currency: Money
+    currency: Balances
     clock: Clock
-    polls: Polls
+    polls: Referenda
     electorate: Electorate
     contributions: Contributions = NoopContributions()
 

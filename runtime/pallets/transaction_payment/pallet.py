@@ -44,6 +44,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, Balance, BalanceOf
 from runtime.frame.traits import Discounts
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.system.pallet import System
 from runtime.pallets.transaction_payment import weights
 from runtime.splits import discounted
@@ -103,35 +104,6 @@ class FeeDetails:
     tip: Balance
 
 
-class FeeCurrency(Protocol):
-    """Payments of fees; Balances implements it. Amounts in planck."""
-
-    def can_withdraw_fee(
-        self, who: AccountId, amount: u128, tip: u128, info: AccountInfo | None = None
-    ) -> bool:
-        """Return True if `who` can pay `amount`: vesting-locked money counts, but not for `tip`.
-
-        `info` is its record if the caller has read it.
-        """
-
-    def withdraw_fee(
-        self, who: AccountId, amount: u128, tip: u128, info: AccountInfo | None = None
-    ) -> None:
-        """Take `amount`, including `tip`, from `who`; `credit` must follow for the whole amount.
-
-        `info` is its record as the caller has read and changed it; it is stored.
-        """
-
-    def withdraw_first_fee(self, who: AccountId, record: bytes, amount: u128) -> bool:
-        """Return True if `amount`, a tip included, was taken from the encoded record of `who`.
-
-        Its nonce is counted up, too. If False, nothing is changed: `withdraw_fee` decides.
-        """
-
-    def credit(self, who: AccountId, amount: u128) -> None:
-        """Credit to `who` a part of the amount taken by `withdraw_fee`."""
-
-
 class Authorship(Protocol):
     """The author of the current block."""
 
@@ -155,7 +127,7 @@ class TransactionPayment(Pallet):
     weight_fee: u128
     """Planck per picosecond."""
     development_fund: AccountId
-    currency: FeeCurrency
+    currency: Balances
     authorship: Authorship
     system: System
     discounts: Discounts = NoDiscounts()

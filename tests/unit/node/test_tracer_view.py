@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from btt_chain.chain import trace as trace_module
-from btt_chain.chain.trace import CannotTrace, Trace, TraceJob
+from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob
 from btt_chain.node.service import backend
 from btt_chain.node.service.backend import TracerView
 from btt_chain.rpc import trace as rpc_trace
-from btt_chain.rpc.trace import Note, Step, TraceApi, TraceError
+from btt_chain.rpc.trace import TraceApi, TraceError
 from storage.memory import MemoryKV
 from support.dev_node import DevNode
 
@@ -28,7 +28,7 @@ def block(node: DevNode) -> bytes:
     return node.control.new_block()
 
 
-def count(parent: bytes, spans: Sequence[Step], notes: Sequence[Note]) -> tuple[str, int, int]:
+def count(parent: bytes, spans: Sequence[Span], notes: Sequence[Record]) -> tuple[str, int, int]:
     return threading.current_thread().name, len(spans), len(notes)
 
 
