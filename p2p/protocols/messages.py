@@ -1,8 +1,8 @@
 """Requests, answers and announces of nodes, in SCALE, with a bound on everything.
 
-Each kind has `encode()` and `decode(raw)`; `decode` raises DecodeError for anything that is not
-exactly one message within its bounds. Bounds are checked before what they bound is read, so that a
-few bytes cannot claim much memory.
+Each kind has `encode()` and `decode(raw)`; most are a `Message`. `decode` raises DecodeError for
+anything that is not exactly one message within its bounds. Bounds are checked before what they
+bound is read, so that a few bytes cannot claim much memory.
 
 Headers are sent as the bytes that are hashed, bodies as lists of extrinsics without a length prefix
 of their own. `WarpProof` is byte for byte Substrate's `WarpSyncProof`.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import partial
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
@@ -25,6 +25,7 @@ from btt_chain.scale import (
     Codec,
     DecodeBudget,
     DecodeError,
+    Fixed,
     MaxLen,
     Variant,
     codec,
@@ -71,6 +72,26 @@ MAX_BODY: Final = 65_536
 """Maximum number of extrinsics of one block."""
 
 T = TypeVar("T")
+
+Hash = Annotated[bytes, Fixed(32)]
+
+
+class Message:
+    """A message whose bytes are those of its record."""
+
+    __slots__ = ()
+
+    BUDGET: ClassVar[DecodeBudget]
+    """Bounds of a whole message."""
+
+    def encode(self) -> bytes:
+        """Return the message's bytes. Raises EncodeError if it is out of bounds."""
+        return codec(type(self)).encode(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Self:
+        """Decode a message. Raises DecodeError."""
+        return cls.BUDGET.decode(codec(cls), raw)
 
 
 # --- blocks -----------------------------------------------------------------
@@ -160,119 +181,75 @@ class BlockData:
     """GRANDPA's justification, in SCALE."""
 
 
-class BlockAnswer(NamedTuple):
+@dataclass(slots=True)
+class BlockAnswer(Message):
     """Blocks in the order asked for; fewer than asked for, or none, when there are no more."""
 
-    blocks: list[BlockData]
+    BUDGET: ClassVar = DecodeBudget(ANSWER_BYTES, MAX_EXTRINSICS)
 
-    def encode(self) -> bytes:
-        """Return the answer's bytes. Raises EncodeError if there are too many blocks."""
-        return _BLOCK_ANSWER.encode(self.blocks)
-
-    @classmethod
-    def decode(cls, raw: bytes) -> BlockAnswer:
-        """Decode an answer. Raises DecodeError."""
-        return cls(_DECODE_BLOCK_ANSWER(raw))
+    blocks: Bounded[list[BlockData], MAX_BLOCKS]
 
 
 # --- justifications ---------------------------------------------------------
 
 
-class JustificationRequest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class JustificationRequest(Message):
     """Request for the proof that a block is final."""
 
-    hash: bytes
+    BUDGET: ClassVar = DecodeBudget(32, 0)
 
-    def encode(self) -> bytes:
-        """Return the request's bytes."""
-        return bytes(H256(self.hash))
-
-    @classmethod
-    def decode(cls, raw: bytes) -> JustificationRequest:
-        """Decode a request. Raises DecodeError."""
-        return cls(bytes(_DECODE_HASH(raw)))
+    hash: Hash
 
 
-class JustificationAnswer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class JustificationAnswer(Message):
     """The proof, None if the node has none."""
 
+    BUDGET: ClassVar = DecodeBudget(JUSTIFICATION_BYTES, 0)
+
     justification: bytes | None
-
-    def encode(self) -> bytes:
-        """Return the answer's bytes."""
-        return _JUSTIFICATION_ANSWER.encode(self.justification)
-
-    @classmethod
-    def decode(cls, raw: bytes) -> JustificationAnswer:
-        """Decode an answer. Raises DecodeError."""
-        return cls(_DECODE_JUSTIFICATION_ANSWER(raw))
 
 
 # --- state ------------------------------------------------------------------
 
 
-class StateRequest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StateRequest(Message):
     """Request for a range of the state after `block`: keys above `after`, None for the first."""
 
-    block: bytes
-    after: bytes | None
+    BUDGET: ClassVar = DecodeBudget(64 + MAX_KEY, 0)
 
-    def encode(self) -> bytes:
-        """Return the request's bytes. Raises EncodeError if the key is too long."""
-        return _STATE_REQUEST.encode(_StateRequest(H256(self.block), self.after))
-
-    @classmethod
-    def decode(cls, raw: bytes) -> StateRequest:
-        """Decode a request. Raises DecodeError."""
-        found = _DECODE_STATE_REQUEST(raw)
-        return cls(bytes(found.block), found.after)
-
-
-@dataclass(slots=True)
-class _StateRequest:
-    block: H256
+    block: Hash
     after: Bounded[bytes, MAX_KEY] | None
 
 
 @dataclass(slots=True)
-class StateAnswer:
+class StateAnswer(Message):
     """A range of a state, as the trie nodes that prove it; keys and values are read from them.
 
     Nothing is redundant, so a range has one form: a gap, a wrong value or an additional entry shows
     as a missing node.
     """
 
+    BUDGET: ClassVar = DecodeBudget(STATE_ANSWER_BYTES, MAX_NODES)
+
     nodes: Bounded[list[bytes], MAX_NODES]
     """Empty if the state is not kept."""
     last: Bounded[bytes, MAX_KEY] | None
     """Last key of the range; None: it goes to the end of the state."""
 
-    def encode(self) -> bytes:
-        """Return the answer's bytes. Raises EncodeError if it is out of bounds."""
-        return _STATE_ANSWER.encode(self)
-
-    @classmethod
-    def decode(cls, raw: bytes) -> StateAnswer:
-        """Decode an answer. Raises DecodeError."""
-        return _DECODE_STATE_ANSWER(raw)
-
 
 # --- warp -------------------------------------------------------------------
 
 
-class WarpRequest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class WarpRequest(Message):
     """Request for the proofs of the changes of voters above a final block."""
 
-    begin: bytes
+    BUDGET: ClassVar = DecodeBudget(32, 0)
 
-    def encode(self) -> bytes:
-        """Return the request's bytes."""
-        return bytes(H256(self.begin))
-
-    @classmethod
-    def decode(cls, raw: bytes) -> WarpRequest:
-        """Decode a request. Raises DecodeError."""
-        return cls(bytes(_DECODE_HASH(raw)))
+    begin: Hash
 
 
 @dataclass(slots=True)
@@ -284,21 +261,14 @@ class WarpFragment:
 
 
 @dataclass(slots=True)
-class WarpProof:
+class WarpProof(Message):
     """Each block that changed the voters, proven by those before, and the last proven one."""
+
+    BUDGET: ClassVar = DecodeBudget(WARP_BYTES, MAX_PROOF_ITEMS)
 
     fragments: Bounded[list[WarpFragment], MAX_FRAGMENTS]
     is_finished: bool
     """True if there is no more to prove; otherwise ask again from the last fragment's block."""
-
-    def encode(self) -> bytes:
-        """Return the proof's bytes."""
-        return _WARP_PROOF.encode(self)
-
-    @classmethod
-    def decode(cls, raw: bytes) -> WarpProof:
-        """Decode a proof. Raises DecodeError."""
-        return _DECODE_WARP_PROOF(raw)
 
 
 # --- gossip -----------------------------------------------------------------
@@ -428,25 +398,13 @@ def _decoder(kind: Codec[T], limit: int, items: int = 0) -> Callable[[bytes], T]
     return partial(DecodeBudget(limit, items).decode, kind)
 
 
-_HASH: Final = codec(H256)
 _BLOCK_REQUEST: Final = codec(_BlockRequest)
-_BLOCK_ANSWER: Final = codec(Bounded[list[BlockData], MAX_BLOCKS])
-_JUSTIFICATION_ANSWER: Final[Codec[bytes | None]] = codec(bytes | None)
-_STATE_REQUEST: Final = codec(_StateRequest)
-_STATE_ANSWER: Final = codec(StateAnswer)
-_WARP_PROOF: Final = codec(WarpProof)
 _HEADER: Final = codec(Header)
 _BOOL: Final = codec(bool)
 _BODY: Final = codec(Bounded[list[bytes], ANNOUNCED_EXTRINSICS])
 _TX: Final = codec(Bounded[list[bytes], MAX_TX])
 
-_DECODE_HASH: Final = _decoder(_HASH, 32)
 _DECODE_BLOCK_REQUEST: Final = _decoder(_BLOCK_REQUEST, 64)
-_DECODE_BLOCK_ANSWER: Final = _decoder(_BLOCK_ANSWER, ANSWER_BYTES, MAX_EXTRINSICS)
-_DECODE_JUSTIFICATION_ANSWER: Final = _decoder(_JUSTIFICATION_ANSWER, JUSTIFICATION_BYTES)
-_DECODE_STATE_REQUEST: Final = _decoder(_STATE_REQUEST, 64 + MAX_KEY)
-_DECODE_STATE_ANSWER: Final = _decoder(_STATE_ANSWER, STATE_ANSWER_BYTES, MAX_NODES)
-_DECODE_WARP_PROOF: Final = _decoder(_WARP_PROOF, WARP_BYTES, MAX_PROOF_ITEMS)
 _ANNOUNCE: Final = DecodeBudget(ANNOUNCE_BYTES, MAX_LOGS)
 _DECODE_BODY: Final = _decoder(_BODY, ANNOUNCED_BODY_BYTES, ANNOUNCED_EXTRINSICS)
 _DECODE_TX: Final = _decoder(_TX, LARGE_TX_BYTES, MAX_TX)
