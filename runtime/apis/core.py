@@ -56,6 +56,7 @@ from runtime.frame.api import (
     ApiError,
     Method,
     NoSuchMethod,
+    PalletOf,
     RuntimeApi,
 )
 from runtime.genesis import write_genesis
@@ -323,6 +324,8 @@ class TransactionPaymentCallApi(ExecutiveApi, version=3, max_arguments=MAX_TRANS
 class BabeApi(RuntimeApi, version=2):
     """Authorities, epochs and randomness of block production."""
 
+    _babe = PalletOf(Babe)
+
     def configuration(self) -> BabeConfiguration:
         """Return the configuration for BABE clients, as of the current epoch."""
         babe = self._babe
@@ -377,13 +380,11 @@ class BabeApi(RuntimeApi, version=2):
         """Return None: this runtime does not submit reports. The node builds and submits them."""
         return None
 
-    @property
-    def _babe(self) -> Babe:
-        return self._runtime.pallet(Babe)
-
 
 class GrandpaApi(RuntimeApi, version=3):
     """Voters of finality."""
+
+    _grandpa = PalletOf(Grandpa)
 
     def grandpa_authorities(self) -> AuthorityList:
         """Return the voters and their weights, after this block's change if it makes one."""
@@ -405,10 +406,6 @@ class GrandpaApi(RuntimeApi, version=3):
     def current_set_id(self) -> u64:
         """Return the id of the current set of voters."""
         return self._grandpa.current_set_id.value
-
-    @property
-    def _grandpa(self) -> Grandpa:
-        return self._runtime.pallet(Grandpa)
 
 
 class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):

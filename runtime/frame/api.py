@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cached_property
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Codec, codec
 from btt_chain.scale.hints import hints_of
-from runtime.frame import Runtime, State
+from runtime.frame import Pallet, Runtime, State
 
 MAX_ARGUMENTS: Final = 64 << 10
 """Default maximum length of a method's arguments, in bytes."""
@@ -123,3 +123,16 @@ class RuntimeApi:
     def __init__(self, context: Context) -> None:
         self._runtime = context.runtime
         self._runtime.enter(context.state)
+
+
+P = TypeVar("P", bound=Pallet)
+
+
+class PalletOf(Generic[P]):
+    """A pallet of the runtime that an API reads: `_jobs = PalletOf(Jobs)` in its body."""
+
+    def __init__(self, kind: type[P]) -> None:
+        self._kind = kind
+
+    def __get__(self, instance: RuntimeApi, owner: type) -> P:
+        return instance._runtime.pallet(self._kind)  # noqa: SLF001 - of one module

@@ -13,7 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.meaning import BILLIONTHS, SLOT, ByMember
 from btt_chain.scale import path, u16, u32, u64, u128
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.chambers.formulas import OBJECTION_WEIGHT, Chamber
 from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.polls import views
@@ -67,6 +67,8 @@ class MilestoneView:
 
 class ChambersApi(RuntimeApi, version=1):
     """The four chambers, always in the order institutions, compute, holders, community."""
+
+    _chambers = PalletOf(Chambers)
 
     def weights(self, year: u32) -> Annotated[list[u32], ByMember(Chamber)]:
         """Return the weights of a year by its label, of 7,000; the first is 2025."""
@@ -143,7 +145,3 @@ class ChambersApi(RuntimeApi, version=1):
             return 0
         passed = self._chambers.clock.now() - int(status.deciding.since)
         return int(Perbill.from_rational(passed, max(1, int(details.decision_period))))
-
-    @property
-    def _chambers(self) -> Chambers:
-        return self._runtime.pallet(Chambers)

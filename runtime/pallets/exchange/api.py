@@ -12,7 +12,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.frame.aliases import Balance
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.exchange.pallet import Exchange
 from runtime.pallets.exchange.types import Listing, Order, Side, Trade
 from runtime.pallets.vaults.pallet import Vault, Vaults
@@ -58,6 +58,8 @@ class VaultView:
 class ExchangeApi(RuntimeApi, version=1):
     """Order books, trades and vaults of assets."""
 
+    _exchange = PalletOf(Exchange)
+
     def book(self, asset: u32, levels: u32) -> Book:
         """Return the best price levels of both sides, at most `MAX_LEVELS`."""
         most, trades = min(int(levels), MAX_LEVELS), self._exchange.auctions.trades[asset]
@@ -100,7 +102,3 @@ class ExchangeApi(RuntimeApi, version=1):
             PriceLevel(u128(level.price), u128(level.units), u32(level.orders))
             for level in self._exchange.depth(asset, side, most)
         ]
-
-    @property
-    def _exchange(self) -> Exchange:
-        return self._runtime.pallet(Exchange)

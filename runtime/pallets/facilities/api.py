@@ -12,7 +12,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.frame.aliases import Account, Balance
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import Bonds, Facility, FacilityState
 from runtime.pallets.identity.pallet import Identity
@@ -69,6 +69,8 @@ class HospitalCount:
 class FacilitiesApi(RuntimeApi, version=1):
     """Registered institutions of health care."""
 
+    _facilities = PalletOf(Facilities)
+
     def facility(self, account: AccountId) -> FacilityView | None:
         """Return the facility of an account; None if there is none."""
         found = self._facilities.get(account)
@@ -118,10 +120,6 @@ class FacilitiesApi(RuntimeApi, version=1):
             case _:
                 return None
         return found.since + span
-
-    @property
-    def _facilities(self) -> Facilities:
-        return self._runtime.pallet(Facilities)
 
 
 FACILITY_APIS = (FacilitiesApi,)

@@ -14,7 +14,7 @@ from btt_chain.primitives.meaning import SPAN_MS
 from btt_chain.primitives.mountain_range import MAX_PEAKS
 from btt_chain.scale import Bounded, TypeName, path, u32, u64
 from runtime.frame.aliases import Account
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.health_records.pallet import HealthRecords
 from runtime.pallets.health_records.types import (
     Batch,
@@ -73,6 +73,8 @@ class OpenDemand:
 class HealthRecordsApi(RuntimeApi, version=1):
     """Roots, custodians and revocations."""
 
+    _pallet = PalletOf(HealthRecords)
+
     def epochs(self) -> Epochs:
         """Return the current epoch, and the terms."""
         pallet = self._pallet
@@ -124,10 +126,6 @@ class HealthRecordsApi(RuntimeApi, version=1):
 
     def _view(self, account: AccountId, found: Custodian) -> CustodianView:
         return CustodianView(account, found, found.bond >= self._pallet.terms.peek().bond)
-
-    @property
-    def _pallet(self) -> HealthRecords:
-        return self._runtime.pallet(HealthRecords)
 
 
 HEALTH_RECORD_APIS = (HealthRecordsApi,)

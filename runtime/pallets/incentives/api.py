@@ -18,7 +18,7 @@ from btt_chain.scale import TypeName, path, u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.frame import DispatchError
 from runtime.frame.aliases import Account, Balance, SlotOf
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.stats import Statistics, publish
@@ -110,6 +110,8 @@ class RuleView:
 
 class IncentivesApi(RuntimeApi, version=1):
     """Points for confirmed activities."""
+
+    _incentives = PalletOf(Incentives)
 
     def current(self) -> CurrentMonth:
         """Return the current month, and the money of all months."""
@@ -204,10 +206,6 @@ class IncentivesApi(RuntimeApi, version=1):
             pallet.subscriptions.right(facility, int(month)),
             pallet.epochs.epochs.get((facility, month)),
         )
-
-    @property
-    def _incentives(self) -> Incentives:
-        return self._runtime.pallet(Incentives)
 
 
 INCENTIVE_APIS = (IncentivesApi,)

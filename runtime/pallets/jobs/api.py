@@ -15,7 +15,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.graph import Manifest
 from runtime.frame import DispatchError
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
@@ -57,6 +57,12 @@ WORKING: Final = (
 
 class WorkApi(RuntimeApi, version=1):
     """Useful work: prices, jobs, providers, receipts, and duties of verifiers."""
+
+    _jobs = PalletOf(Jobs)
+    _receipts = PalletOf(Receipts)
+    _providers = PalletOf(Providers)
+    _models = PalletOf(Models)
+    _babe = PalletOf(Babe)
 
     def rules(self) -> Rules:
         """Return the parameters that are constant while a daemon runs."""
@@ -189,26 +195,6 @@ class WorkApi(RuntimeApi, version=1):
         return self._providers.work_scores.weight_of(validator)
 
     # ---- internals
-
-    @property
-    def _jobs(self) -> Jobs:
-        return self._runtime.pallet(Jobs)
-
-    @property
-    def _receipts(self) -> Receipts:
-        return self._runtime.pallet(Receipts)
-
-    @property
-    def _providers(self) -> Providers:
-        return self._runtime.pallet(Providers)
-
-    @property
-    def _models(self) -> Models:
-        return self._runtime.pallet(Models)
-
-    @property
-    def _babe(self) -> Babe:
-        return self._runtime.pallet(Babe)
 
     def _duties(self, verifier: AccountId) -> Iterator[Duty]:
         receipts = self._receipts

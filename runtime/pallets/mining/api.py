@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.mining.types import Emission, Estimate, OperatorView
 
 
 class MiningApi(RuntimeApi, version=1):
     """Emission to operators of compute."""
+
+    _mining = PalletOf(Mining)
 
     def operator(self, account: AccountId) -> OperatorView:
         """Return an operator's records, and its work in the current era."""
@@ -26,7 +28,3 @@ class MiningApi(RuntimeApi, version=1):
     def emission(self) -> Emission:
         """Return the current state of the emission."""
         return self._mining.emission_now()
-
-    @property
-    def _mining(self) -> Mining:
-        return self._runtime.pallet(Mining)

@@ -14,7 +14,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.meaning import UNIX_MS
 from btt_chain.scale import path, u64
 from runtime.frame.aliases import Account
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.oracle import errors
 from runtime.pallets.oracle.pallet import Oracle
 from runtime.pallets.oracle.types import Feeder, Key, Rule, TimestampedValue, Waiting
@@ -70,6 +70,8 @@ class FeederView:
 class OracleApi(RuntimeApi, version=1):
     """Prices of BTT, and their feeders."""
 
+    _oracle = PalletOf(Oracle)
+
     def get_value(self, provider_id: DataProviderId, key: Key) -> TimestampedValue | None:
         """Return the price of a key with the time at which it was fed; None if there is none."""
         del provider_id
@@ -124,7 +126,3 @@ class OracleApi(RuntimeApi, version=1):
         except errors.Jumping:
             return PriceState.Jumping, None
         return PriceState.Ready, oracle.quotes.values[key]
-
-    @property
-    def _oracle(self) -> Oracle:
-        return self._runtime.pallet(Oracle)

@@ -16,7 +16,7 @@ from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128
 from runtime.frame import DispatchError
 from runtime.frame.aliases import Account, Balance, MomentOf
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.payfi import errors
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
 from runtime.pallets.payfi.dispute_types import Arbiter, Dispute
@@ -145,6 +145,8 @@ class ArbiterView:
 class PayFiApi(RuntimeApi, version=1):
     """Merchants, payments and their settlement."""
 
+    _payfi = PalletOf(PayFi)
+
     def quote(self, merchant: AccountId, units: u128, currency: Currency) -> Result[Quote, Refusal]:
         """Return cost, fee and settlement of a payment, or why it would be refused.
 
@@ -251,10 +253,6 @@ class PayFiApi(RuntimeApi, version=1):
         ]
 
     # ---- internals
-
-    @property
-    def _payfi(self) -> PayFi:
-        return self._runtime.pallet(PayFi)
 
     def _view(self, id: u64) -> PaymentView | None:
         payfi = self._payfi

@@ -12,7 +12,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.meaning import BILLIONTHS, SLOT, SLOTS
 from btt_chain.scale import path, u16, u32
 from runtime.frame.aliases import Planck
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.preimage.pallet import MAX_SIZE, Inline, Preimage
 from runtime.pallets.referenda.pallet import Referenda
 from runtime.pallets.referenda.types import (
@@ -111,6 +111,8 @@ class ReferendumView:
 class GovernanceApi(RuntimeApi, version=1):
     """Referenda and their tracks."""
 
+    _referenda = PalletOf(Referenda)
+
     def tracks(self) -> list[TrackView]:
         """Return the tracks of referenda and their rules."""
         return [self._track_view(track, details) for track, details in self._referenda.tracks]
@@ -178,7 +180,3 @@ class GovernanceApi(RuntimeApi, version=1):
             approval=u32(details.min_approval.threshold(LATEST)),
             participation=u32(details.min_support.threshold(LATEST)),
         )
-
-    @property
-    def _referenda(self) -> Referenda:
-        return self._runtime.pallet(Referenda)

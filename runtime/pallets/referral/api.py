@@ -8,7 +8,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import path, u32, u128
 from runtime.frame.aliases import Account, Balance
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.identity.pallet import Identity
 from runtime.pallets.referral.formulas import payable, reached, returnable
 from runtime.pallets.referral.pallet import Referral
@@ -57,6 +57,8 @@ class QuotaView:
 class ReferralApi(RuntimeApi, version=1):
     """Referrals and what they earn."""
 
+    _referral = PalletOf(Referral)
+
     def terms(self) -> Terms:
         """Return milestones, rewards and limits."""
         return self._referral.terms.value
@@ -100,10 +102,6 @@ class ReferralApi(RuntimeApi, version=1):
             u128(returnable(found.usage)),
             u128(payable(terms, found)),
         )
-
-    @property
-    def _referral(self) -> Referral:
-        return self._runtime.pallet(Referral)
 
 
 REFERRAL_APIS = (ReferralApi,)

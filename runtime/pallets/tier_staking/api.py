@@ -5,7 +5,7 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.frame import DispatchError
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.tier_staking.pallet import TierStaking
 from runtime.pallets.tier_staking.types import (
     Benefits,
@@ -18,6 +18,8 @@ from runtime.pallets.tier_staking.types import (
 
 class StakingApi(RuntimeApi, version=1):
     """Stakes and their benefits."""
+
+    _staking = PalletOf(TierStaking)
 
     def benefits(self, account: AccountId) -> Benefits:
         """Return the current benefits of an account's stakes."""
@@ -46,7 +48,3 @@ class StakingApi(RuntimeApi, version=1):
         except DispatchError:  # UnknownTier
             return None
         return staking.reward_pool.quote(amount, terms)
-
-    @property
-    def _staking(self) -> TierStaking:
-        return self._runtime.pallet(TierStaking)

@@ -6,13 +6,15 @@ No method iterates over accounts: all results are read from sums that the pallet
 from __future__ import annotations
 
 from btt_chain.scale import u32, u128
-from runtime.frame.api import RuntimeApi
+from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason, PoolStatus, Supply, YearRelease
 
 
 class TokenomicsApi(RuntimeApi, version=1):
     """Supply, burns and releases of money."""
+
+    _tokenomics = PalletOf(Tokenomics)
 
     def supply(self) -> Supply:
         """Return the supply of money, and its circulating part."""
@@ -30,7 +32,3 @@ class TokenomicsApi(RuntimeApi, version=1):
     def pools(self) -> list[PoolStatus]:
         """Return every pool's allocation, payments and balance."""
         return self._tokenomics.ledger.statuses()
-
-    @property
-    def _tokenomics(self) -> Tokenomics:
-        return self._runtime.pallet(Tokenomics)
