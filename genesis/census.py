@@ -91,10 +91,7 @@ def _first_keys(runtime: Work) -> Mapping[str, tuple[str, frozenset[bytes]]]:
     epochs, grandpa = runtime.babe.epochs, runtime.grandpa
     found = {
         "Babe.Authorities": ("babe", [bytes(key) for key, _ in epochs.authorities.value]),
-        "Babe.NextAuthorities": (
-            "babe",
-            [bytes(key) for key, _ in epochs.next_authorities.value],
-        ),
+        "Babe.NextAuthorities": ("babe", [bytes(key) for key, _ in epochs.next_authorities.value]),
         "Grandpa.Authorities": ("grandpa", [bytes(key) for key, _ in grandpa.authorities.value]),
     }
     queued = runtime.session.queued_keys.value

@@ -14,14 +14,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from genesis.accounts import POOLS, Multisig, address, dev_account, dev_path
-from genesis.allocation import (
-    Kind,
-    Row,
-    Table,
-    check_rows,
-    read_row,
-    read_rows,
-)
+from genesis.allocation import Kind, Row, Table, check_rows, read_row, read_rows
 from genesis.holders import (
     SIGNERS,
     Holder,
@@ -253,10 +246,7 @@ def _row_json(placed: PlacedRow) -> dict[str, object]:
 
 
 def _holding_json(holding: Holding) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "account": address(holding.account),
-        "amount": str(holding.amount),
-    }
+    fields: dict[str, object] = {"account": address(holding.account), "amount": str(holding.amount)}
     if holding.multisig:
         fields["multisig"] = multisig_json(holding.multisig)
     return fields

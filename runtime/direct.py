@@ -35,12 +35,7 @@ from runtime.kept import Kept, UsualCall
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.system.pallet import System
 from runtime.pallets.transaction_payment.pallet import TransactionPayment
-from runtime.transactions import (
-    SignatureCheck,
-    Signer,
-    TransactionDecoder,
-    prefix_size,
-)
+from runtime.transactions import SignatureCheck, Signer, TransactionDecoder, prefix_size
 
 EXTRA: Final = 99
 """Position of the era: after the version, an account id and a signature of 64 bytes."""

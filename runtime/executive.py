@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from btt_chain.primitives import validity
-from btt_chain.primitives.account import (
-    AccountId,
-)
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256, Digest, PreRuntime
 from btt_chain.primitives.era import FOR_EVER, Era
 from btt_chain.primitives.header import Header
@@ -40,12 +38,7 @@ from runtime.implicits import FindDigest, no_digest
 from runtime.kept import FindKept, Kept, UsualCall, nothing_kept
 from runtime.pallets.system.pallet import System
 from runtime.pallets.transaction_payment.pallet import TransactionPayment
-from runtime.transactions import (
-    SignatureCheck,
-    Signer,
-    Transaction,
-    TransactionDecoder,
-)
+from runtime.transactions import SignatureCheck, Signer, Transaction, TransactionDecoder
 
 
 class RootedState(State, Protocol):

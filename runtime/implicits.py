@@ -8,13 +8,7 @@ from typing import Final
 from btt_chain.primitives import validity
 from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import u32
-from runtime.extensions import (
-    IMPLICIT,
-    SIGNED_EXTRA,
-    Implicit,
-    MetadataHashMode,
-    SignedExtra,
-)
+from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import RuntimeVersion
 from runtime.pallets.system.pallet import System
 

@@ -7,12 +7,7 @@ from typing import Final
 from btt_chain.scale import u32, u64
 from runtime.block_weights import BASE_BLOCK, BASE_EXTRINSIC
 from runtime.frame import BlockLength, BlockWeights, Weight
-from runtime.frame.weight import (
-    PICOS_PER_MILLI,
-    PerClassLength,
-    PerClassLimits,
-    WeightsPerClass,
-)
+from runtime.frame.weight import PICOS_PER_MILLI, PerClassLength, PerClassLimits, WeightsPerClass
 
 SLOT_PERCENT: Final = 50
 """Percentage of a slot that the execution of a block may take by its weight.

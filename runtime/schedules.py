@@ -10,10 +10,7 @@ from runtime.frame.aliases import Balance, BlockNumber
 from runtime.splits import ceil_div
 
 
-@path(
-    "pallet_vesting::vesting_info::VestingInfo",
-    params={"Balance": u128, "BlockNumber": u32},
-)
+@path("pallet_vesting::vesting_info::VestingInfo", params={"Balance": u128, "BlockNumber": u32})
 @dataclass(slots=True)
 class VestingInfo:
     """A schedule in the wallets' form: `per_block` planck per slot from `starting_block` on."""

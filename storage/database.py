@@ -43,15 +43,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from storage.blocks import (
-    BlockRef,
-    BlockStore,
-    Proof,
-    Route,
-    encode_body,
-    header_hash,
-    read_header,
-)
+from storage.blocks import BlockRef, BlockStore, Proof, Route, encode_body, header_hash, read_header
 from storage.check import check_chain
 from storage.columns import (
     AUX,

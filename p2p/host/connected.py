@@ -26,15 +26,7 @@ from p2p.host.transport import CLOSE_SECONDS, Transport
 from p2p.kademlia.finder import Finder
 from p2p.limits import MAX_REQUESTS, OUTBOUND_SHARE, Meter
 from p2p.mailbox import Mailbox
-from p2p.network import (
-    LEFT,
-    Answered,
-    Disconnected,
-    Event,
-    Failed,
-    PeerView,
-    Status,
-)
+from p2p.network import LEFT, Answered, Disconnected, Event, Failed, PeerView, Status
 from p2p.peers import PeerBook
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms

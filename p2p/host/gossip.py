@@ -434,11 +434,7 @@ class ContainedPubsub(Pubsub):
     # --- publishing -----------------------------------------------------------------
 
     def publish_payload(
-        self,
-        topic: str,
-        payload: bytes,
-        to: Sequence[str] | None = None,
-        few: int | None = None,
+        self, topic: str, payload: bytes, to: Sequence[str] | None = None, few: int | None = None
     ) -> None:
         """Publish `payload`, unless published recently; this also forwards received messages.
 

@@ -16,11 +16,7 @@ class Environment:
     """Answers queries about peers, and receives messages."""
 
     def __init__(
-        self,
-        peers: ConnectedPeers,
-        penalties: Penalties,
-        guard: CostGuard,
-        outbox: Mailbox[Event],
+        self, peers: ConnectedPeers, penalties: Penalties, guard: CostGuard, outbox: Mailbox[Event]
     ) -> None:
         self._peers = peers
         self._penalties = penalties

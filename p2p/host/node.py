@@ -112,10 +112,7 @@ class Node:
     """
 
     def __init__(
-        self,
-        settings: NetworkSettings,
-        inbox: Mailbox[Action | Order],
-        outbox: Mailbox[Event],
+        self, settings: NetworkSettings, inbox: Mailbox[Action | Order], outbox: Mailbox[Event]
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -229,10 +226,7 @@ class Node:
         async with transport.host.run(listen_addrs=listen):
             try:
                 transport.check_listeners(len(listen))
-                async with (
-                    background_trio_service(self._gossip),
-                    background_trio_service(router),
-                ):
+                async with background_trio_service(self._gossip), background_trio_service(router):
                     await self._gossip.wait_until_ready()
                     await self._gossip.join()
                     await self._run_tasks(stop, ready)

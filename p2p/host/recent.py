@@ -21,10 +21,7 @@ class Recent:
     """
 
     def __init__(
-        self,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        most: int = MAX_SENDERS,
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, most: int = MAX_SENDERS
     ) -> None:
         self._seconds = seconds
         self._most = most

@@ -137,10 +137,7 @@ class RangeSync:
         ]
         if not found:
             return
-        peer = min(
-            found,
-            key=lambda p: (p.broken, p.faults, p.pace, self._tracker.rng.random()),
-        )
+        peer = min(found, key=lambda p: (p.broken, p.faults, p.pace, self._tracker.rng.random()))
         deep.pop(peer.name, None)
         self._idle()
         self.leader = peer.name

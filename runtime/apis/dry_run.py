@@ -13,14 +13,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.validity import Invalid, TransactionValidityError, Unknown, as_error
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u32, u64
 from runtime.apis.execution import ExecutiveApi
-from runtime.frame import (
-    DispatchError,
-    PostInfo,
-    RuntimeCall,
-    RuntimeEvent,
-    Weight,
-    WireError,
-)
+from runtime.frame import DispatchError, PostInfo, RuntimeCall, RuntimeEvent, Weight, WireError
 from runtime.frame.api import MAX_TRANSACTION
 from runtime.frame.error import DispatchErrorWithPostInfo, PostDispatchInfo, WireExhausted
 from runtime.frame.weight import Pays

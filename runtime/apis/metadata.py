@@ -41,14 +41,7 @@ from runtime.frame import Pallet, Runtime
 from runtime.frame import api as base
 from runtime.frame.host import EVENT
 from runtime.frame.items import StorageItem
-from runtime.frame.runtime import (
-    CRATE,
-    calls_codec,
-    described,
-    docs_of,
-    errors_codec,
-    events_codec,
-)
+from runtime.frame.runtime import CRATE, calls_codec, described, docs_of, errors_codec, events_codec
 from runtime.pallets.system.pallet import System
 
 

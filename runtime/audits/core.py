@@ -192,17 +192,7 @@ def programmes(audited: AuditedState) -> Iterator[Finding]:
 
 
 AUDIT = FeatureAudit(
-    checks=(
-        issuance,
-        reserves,
-        bonds,
-        dust,
-        burns,
-        pools,
-        development,
-        reserve,
-        programmes,
-    ),
+    checks=(issuance, reserves, bonds, dust, burns, pools, development, reserve, programmes),
     compared=(Reason(5, Authorities.HoldReason.ValidatorBond),),
     deposits={identity.RESERVE_ID: identity_deposits},
 )

@@ -29,12 +29,7 @@ EARNINGS: Final = (
 """Calls that only bring their owner earnings. Staking can lock all money for three years: it is for
 the owner, or a proxy of any type."""
 
-VERIFYING: Final = (
-    "Receipts.join",
-    "Receipts.bond_extra",
-    "Receipts.leave",
-    "Receipts.withdraw",
-)
+VERIFYING: Final = ("Receipts.join", "Receipts.bond_extra", "Receipts.leave", "Receipts.withdraw")
 """Calls on a verifier's bond. Jobs and receipts spend money: for their owner alone."""
 
 ISSUING: Final = (
@@ -76,14 +71,7 @@ SCOPES: Final = {
         *EARNINGS,
     ),
     ProxyType.Governance: ("Utility", *DECIDING),
-    ProxyType.Staking: (
-        "Authorities",
-        "Session",
-        "Utility",
-        "Providers",
-        *VERIFYING,
-        *EARNINGS,
-    ),
+    ProxyType.Staking: ("Authorities", "Session", "Utility", "Providers", *VERIFYING, *EARNINGS),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
 """Calls allowed to a proxy of each type.

@@ -84,11 +84,7 @@ class Trie:
     __slots__ = ("_records", "_root", "_top")
 
     def __init__(
-        self,
-        record: Record,
-        root: bytes,
-        top: Node | None = None,
-        branches: BranchCache = NO_CACHE,
+        self, record: Record, root: bytes, top: Node | None = None, branches: BranchCache = NO_CACHE
     ) -> None:
         self._records = Records(record, branches)
         self._root = root

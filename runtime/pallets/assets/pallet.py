@@ -75,10 +75,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True, events=events, error
     asset = Map(u32, AssetDetails)
     """All assets, by number."""
     account = DoubleMap(
-        u32,
-        AccountId,
-        AssetAccount,
-        hashers=(Hasher.Blake2_128Concat, Hasher.Blake2_128Concat),
+        u32, AccountId, AssetAccount, hashers=(Hasher.Blake2_128Concat, Hasher.Blake2_128Concat)
     )
     """Balances, by asset and account."""
     metadata = Map(u32, AssetMetadata, default=AssetMetadata())
@@ -132,11 +129,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True, events=events, error
 
     @call(32, weight=weights.TRANSFER_ALL)
     def transfer_all(
-        self,
-        origin: Origin,
-        id: AssetParameter,
-        dest: AccountIdLookupOf,
-        keep_alive: bool,
+        self, origin: Origin, id: AssetParameter, dest: AccountIdLookupOf, keep_alive: bool
     ) -> None:
         """Transfer all free units; with `keep_alive`, all but one if none are on hold."""
         who, asset = origin.signed(), u32(id)

@@ -93,10 +93,7 @@ class DepositFrom(Variant, index=4, unnamed=True):
 
 ExistenceReason = Annotated[
     Consumer | Sufficient | DepositHeld | DepositRefunded | DepositFrom,
-    Path(
-        "pallet_assets::types::ExistenceReason",
-        params={"Balance": u128, "AccountId": AccountId},
-    ),
+    Path("pallet_assets::types::ExistenceReason", params={"Balance": u128, "AccountId": AccountId}),
 ]
 
 
@@ -114,10 +111,7 @@ class AssetAccount:
     extra: Annotated[tuple[()], TypeName("Extra")] = ()
 
 
-@path(
-    "pallet_assets::types::AssetMetadata",
-    params={"DepositBalance": u128, "BoundedString": Text},
-)
+@path("pallet_assets::types::AssetMetadata", params={"DepositBalance": u128, "BoundedString": Text})
 @dataclass(slots=True)
 class AssetMetadata:
     """Name, symbol and decimals of an asset, for wallets."""

@@ -120,9 +120,7 @@ class Epochs(Component):
         return index - (int(epoch) - int(session))
 
     def genesis_epoch(
-        self,
-        authorities: Sequence[tuple[bytes, int]],
-        following: Sequence[tuple[bytes, int]],
+        self, authorities: Sequence[tuple[bytes, int]], following: Sequence[tuple[bytes, int]]
     ) -> None:
         """Set the authorities of the first two epochs, given with their shares of the blocks."""
         self.authorities.value = self._weighted(authorities, self.config())

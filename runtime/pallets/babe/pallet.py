@@ -22,19 +22,8 @@ from typing import TypeVar
 
 from btt_chain.crypto.vrf import Vrf, VrfOutput
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.babe import (
-    Claim,
-    NoPreDigest,
-    Primary,
-    SecondaryPlain,
-    Slot,
-    pre_digest,
-)
-from btt_chain.primitives.babe_digests import (
-    AllowedSlots,
-    EpochConfig,
-    NextConfigDescriptor,
-)
+from btt_chain.primitives.babe import Claim, NoPreDigest, Primary, SecondaryPlain, Slot, pre_digest
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig, NextConfigDescriptor
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.lottery import SecondaryRule, beacon_of, randomness_of, slot_input
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
@@ -279,11 +268,7 @@ class Babe(Pallet):
         )
 
     @call(2, weight=weights.PLAN_CONFIG_CHANGE)
-    def plan_config_change(
-        self,
-        origin: Origin,
-        config: NextConfigDescriptor,
-    ) -> None:
+    def plan_config_change(self, origin: Origin, config: NextConfigDescriptor) -> None:
         """Plan epoch parameters, announced with the next epoch, in force one later. Root only."""
         origin.root()
         won, of = config.c

@@ -19,12 +19,7 @@ from typing import NamedTuple, TypeVar
 from btt_chain.primitives.account import AccountData, AccountInfo
 from btt_chain.scale import u128
 from runtime.frame.traits import Reasons
-from runtime.pallets.balances.types import (
-    BalanceLock,
-    Freeze,
-    Hold,
-    ReserveData,
-)
+from runtime.pallets.balances.types import BalanceLock, Freeze, Hold, ReserveData
 
 E = TypeVar("E", BalanceLock, Freeze, Hold, ReserveData)
 

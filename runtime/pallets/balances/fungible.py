@@ -6,19 +6,8 @@ from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u128
 from runtime.frame import Component, TokenError, TokenErrorKind, Value
 from runtime.pallets.balances import events
-from runtime.pallets.balances.formulas import (
-    References,
-    may_lose_provider,
-    references,
-    untouchable,
-)
-from runtime.pallets.balances.packed import (
-    credited,
-    debited,
-    free_in,
-    reserved_in,
-    topped_up,
-)
+from runtime.pallets.balances.formulas import References, may_lose_provider, references, untouchable
+from runtime.pallets.balances.packed import credited, debited, free_in, reserved_in, topped_up
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.system.pallet import System
 

@@ -9,12 +9,7 @@ from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map
 from runtime.pallets.balances import errors, events
-from runtime.pallets.balances.formulas import (
-    amount_of,
-    references,
-    sum_of,
-    with_amount,
-)
+from runtime.pallets.balances.formulas import amount_of, references, sum_of, with_amount
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
 from runtime.pallets.balances.packed import reserved_in

@@ -83,8 +83,7 @@ BountyStatus = Annotated[
 
 
 @path(
-    "pallet_bounties::Bounty",
-    params={"AccountId": AccountId, "Balance": u128, "BlockNumber": u32},
+    "pallet_bounties::Bounty", params={"AccountId": AccountId, "Balance": u128, "BlockNumber": u32}
 )
 @dataclass(slots=True)
 class Bounty:

@@ -19,11 +19,7 @@ from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.polls import views
 from runtime.pallets.chambers.types import ChamberView, ElectionView, StateView
 from runtime.pallets.referenda.pallet import Referenda
-from runtime.pallets.referenda.types import (
-    Ongoing,
-    ReferendumStatus,
-    Track,
-)
+from runtime.pallets.referenda.types import Ongoing, ReferendumStatus, Track
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus
 

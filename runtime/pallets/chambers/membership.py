@@ -9,13 +9,7 @@ from btt_chain.scale import Bounded, u128
 from runtime.frame import Component, GenesisError, Section, Value
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.chambers import errors, events
-from runtime.pallets.chambers.types import (
-    MAX_INSTITUTIONS,
-    SEATS,
-    Institution,
-    Seat,
-    SeatView,
-)
+from runtime.pallets.chambers.types import MAX_INSTITUTIONS, SEATS, Institution, Seat, SeatView
 
 
 class Membership(Component):

@@ -120,12 +120,7 @@ class Objections(Component):
         return ObjectionRound(since, self.polls.frozen_now())
 
     def _count(
-        self,
-        programme: u32,
-        index: u32,
-        current: ObjectionRound,
-        powers: Sequence[u128],
-        sign: int,
+        self, programme: u32, index: u32, current: ObjectionRound, powers: Sequence[u128], sign: int
     ) -> None:
         for chamber, power in zip(current.poll.chambers, powers, strict=True):
             nays = int(chamber.votes.nays) + sign * int(power)

@@ -186,10 +186,7 @@ class Chambers(Pallet, events=events, errors=errors):
 
     @call(4, weight=by_names)
     def vote_representative(
-        self,
-        origin: Origin,
-        candidates: Names,
-        value: CompactBalanceOf,
+        self, origin: Origin, candidates: Names, value: CompactBalanceOf
     ) -> PostInfo:
         """Back up to ten candidates, each with all of `value` planck, instead of earlier ones.
 

@@ -145,13 +145,7 @@ class Facilities(Pallet, events=events, errors=errors):
 
     @call(0, weight=weights.APPLY)
     def apply(
-        self,
-        origin: Origin,
-        kind: Kind,
-        size: Size,
-        region: Region,
-        sensitive: bool,
-        meta: HashOf,
+        self, origin: Origin, kind: Kind, size: Size, region: Region, sensitive: bool, meta: HashOf
     ) -> None:
         """Apply to be a facility. The bond of the kind is put on hold until it has left.
 

@@ -118,9 +118,7 @@ class Identity(Pallet, events=events, errors=errors):
 
     @call(1, weight=weights.SET_IDENTITY)
     def set_identity(
-        self,
-        origin: Origin,
-        info: Annotated[IdentityInfo, TypeName("Box<T::IdentityInformation>")],
+        self, origin: Origin, info: Annotated[IdentityInfo, TypeName("Box<T::IdentityInformation>")]
     ) -> None:
         """Set the caller's identity. Judgements are removed, except `FeePaid` and `Erroneous`."""
         who = origin.signed()

@@ -276,11 +276,7 @@ class Incentives(Pallet, events=events, errors=errors):
 
     @call(10, weight=by_report)
     def report_audit(
-        self,
-        origin: Origin,
-        facility: AccountIdOf,
-        month: u32,
-        verdict: Verdict,
+        self, origin: Origin, facility: AccountIdOf, month: u32, verdict: Verdict
     ) -> None:
         """Report the verdict of the calling auditor, which was selected for the audit."""
         self.audits.report(origin.signed(), facility, int(month), verdict)

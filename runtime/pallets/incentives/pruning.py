@@ -39,12 +39,7 @@ class Pruning(Component):
         if month is None:
             return 0
         removed = 0
-        for remove in (
-            self._vouchers,
-            self._expiring,
-            self._facilities,
-            self._statistics,
-        ):
+        for remove in (self._vouchers, self._expiring, self._facilities, self._statistics):
             removed += remove(month, limit - removed)
             if removed == limit:
                 return removed

@@ -8,13 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u8, u16
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf, BlockNumber
-from runtime.pallets.jobs.types import (
-    JobId,
-    JobState,
-    Outcome,
-    Params,
-    SetIndex,
-)
+from runtime.pallets.jobs.types import JobId, JobState, Outcome, Params, SetIndex
 
 
 class Posted(Event, index=0):

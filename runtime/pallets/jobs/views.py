@@ -14,15 +14,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.meaning import LOWER_NAMES, MILLIONTHS, SLOTS, SPAN_MS, TEXT, means
 from btt_chain.scale import path, u8, u16, u32, u64
 from runtime.frame.aliases import Planck, SlotCount, SlotNumber
-from runtime.pallets.jobs.types import (
-    Check,
-    Endpoints,
-    JobState,
-    Outcome,
-    PublicKey,
-    Tier,
-    Urgency,
-)
+from runtime.pallets.jobs.types import Check, Endpoints, JobState, Outcome, PublicKey, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.types import ProviderInfo
 from runtime.pallets.receipts.types import Challenge, Phase, SessionKey, Verdict

@@ -15,19 +15,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.multi_account import multi_account_id
-from btt_chain.scale import (
-    Bounded,
-    Err,
-    Fixed,
-    MaxLen,
-    Ok,
-    Result,
-    TypeName,
-    path,
-    u16,
-    u32,
-    u128,
-)
+from btt_chain.scale import Bounded, Err, Fixed, MaxLen, Ok, Result, TypeName, path, u16, u32, u128
 from runtime.frame import (
     Call,
     Const,

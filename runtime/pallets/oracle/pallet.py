@@ -193,10 +193,7 @@ class Oracle(Pallet, events=events, errors=errors):
 
     @call(4, weight=weights.SET_RULE)
     def set_rule(
-        self,
-        origin: Origin,
-        key: Key,
-        rule: Annotated[Rule | None, TypeName("Option<Rule>")],
+        self, origin: Origin, key: Key, rule: Annotated[Rule | None, TypeName("Option<Rule>")]
     ) -> None:
         """Set the rule of a key, or remove the key with all its values."""
         self.params_origin(origin)

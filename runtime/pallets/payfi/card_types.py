@@ -12,11 +12,7 @@ from btt_chain.primitives.voucher import CardKey
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u16, u32, u64, u128
 from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.pallets.payfi.types import (
-    NOTHING,
-    Currency,
-    Reference,
-)
+from runtime.pallets.payfi.types import NOTHING, Currency, Reference
 
 MAX_CATEGORIES: Final = 16
 """Maximum number of categories of a card."""

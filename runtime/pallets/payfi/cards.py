@@ -118,13 +118,7 @@ class Cards(Component):
         self.deposit(events.CardRegistered(id, who))
 
     def set(
-        self,
-        who: AccountId,
-        id: H256,
-        bounds: Limits,
-        guardian: AccountId | None,
-        *,
-        frozen: bool,
+        self, who: AccountId, id: H256, bounds: Limits, guardian: AccountId | None, *, frozen: bool
     ) -> None:
         """Replace limits, guardian and state of the owner's card. Raises NoCard, NotYours."""
         card = self._owned(who, id)

@@ -76,21 +76,11 @@ from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.calendar import Calendar, Deadlines
 from runtime.pallets.payfi.card_calls import CardCalls
 from runtime.pallets.payfi.cards import Cards
-from runtime.pallets.payfi.dispute_types import (
-    ArbiterList,
-    DisputeReason,
-    SomeAnswer,
-)
+from runtime.pallets.payfi.dispute_types import ArbiterList, DisputeReason, SomeAnswer
 from runtime.pallets.payfi.disputed_money import DisputedMoney
 from runtime.pallets.payfi.disputes import Disputes
 from runtime.pallets.payfi.fees import BTT
-from runtime.pallets.payfi.hook_limits import (
-    IDLE,
-    PRUNE_COSTS,
-    end_weight,
-    hook_limits,
-    weight_of,
-)
+from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hook_limits, weight_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES, PayerRules
 from runtime.pallets.payfi.payments import Payments

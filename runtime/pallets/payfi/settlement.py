@@ -26,12 +26,7 @@ from runtime.frame import (
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.hook_limits import hook_limits
-from runtime.pallets.payfi.types import (
-    Batch,
-    Legs,
-    Money,
-    Queue,
-)
+from runtime.pallets.payfi.types import Batch, Legs, Money, Queue
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.pallets.tokenomics.traits import Fees
 from runtime.pallets.tokenomics.types import BurnReason

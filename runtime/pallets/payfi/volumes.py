@@ -13,14 +13,7 @@ from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map
 from runtime.frame.items import PEEK_CACHE_SIZE
 from runtime.pallets.payfi.calendar import Calendar
-from runtime.pallets.payfi.types import (
-    RING_DAYS,
-    DayReport,
-    DayVolume,
-    Legs,
-    Report,
-    Volume,
-)
+from runtime.pallets.payfi.types import RING_DAYS, DayReport, DayVolume, Legs, Report, Volume
 
 D = TypeVar("D")
 

@@ -86,10 +86,7 @@ BoundedCall = Annotated[
     Legacy | Inline | Lookup,
     Path(
         "frame_support::traits::preimages::Bounded",
-        params={
-            "T": RuntimeCall,
-            "H": Annotated[None, unit("sp_runtime::traits::BlakeTwo256")],
-        },
+        params={"T": RuntimeCall, "H": Annotated[None, unit("sp_runtime::traits::BlakeTwo256")]},
     ),
 ]
 """A call, inline or by its hash."""

@@ -62,9 +62,7 @@ from runtime.pallets.providers.types import (
     Params,
     ProviderInfo,
 )
-from runtime.pallets.providers.types import (
-    Bonds as Currency,
-)
+from runtime.pallets.providers.types import Bonds as Currency
 from runtime.pallets.providers.work_scores import MAX_DELEGATORS, WorkScores
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM

@@ -252,11 +252,7 @@ class Proxy(Pallet, events=events, errors=errors):
 
     @call(4, weight=weights.CREATE_PURE)
     def create_pure(
-        self,
-        origin: Origin,
-        proxy_type: Kind,
-        delay: BlockNumberFor,
-        index: u16,
+        self, origin: Origin, proxy_type: Kind, delay: BlockNumberFor, index: u16
     ) -> None:
         """Create an account without a key, with the caller as its proxy.
 

@@ -69,8 +69,7 @@ class ProxyDefinition:
 
 
 @path(
-    "pallet_proxy::Announcement",
-    params={"AccountId": AccountId, "Hash": H256, "BlockNumber": u32},
+    "pallet_proxy::Announcement", params={"AccountId": AccountId, "Hash": H256, "BlockNumber": u32}
 )
 @dataclass(slots=True)
 class Announcement:

@@ -8,12 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u32
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf, BlockNumber
-from runtime.pallets.receipts.types import (
-    JobId,
-    Phase,
-    ReceiptId,
-    SomeVerdict,
-)
+from runtime.pallets.receipts.types import JobId, Phase, ReceiptId, SomeVerdict
 
 
 class Submitted(Event, index=0):

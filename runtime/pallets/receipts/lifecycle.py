@@ -33,13 +33,7 @@ from runtime.pallets.receipts.disputes import Disputes, Proof
 from runtime.pallets.receipts.phases import Effect, State, Step, Trigger
 from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors, voters_on
 from runtime.pallets.receipts.records import Case, Records
-from runtime.pallets.receipts.tally import (
-    Ruling,
-    found_missing,
-    found_valid,
-    found_wrong,
-    rule,
-)
+from runtime.pallets.receipts.tally import Ruling, found_missing, found_valid, found_wrong, rule
 from runtime.pallets.receipts.types import MAX_REPLACEMENTS, JobLedger, Phase, Receipt, Seat
 from runtime.pallets.receipts.verifiers import VerifierBonds
 from runtime.pallets.system.pallet import System

@@ -26,12 +26,7 @@ from btt_chain.scale import TypeName, u16, u32, u128
 from runtime.frame import Component, Const, Map, Origin, OriginCheck, Pallet, Part, Value, call
 from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
-from runtime.pallets.origins import (
-    DecisionOrigin,
-    OriginCaller,
-    RawRoot,
-    SystemOrigin,
-)
+from runtime.pallets.origins import DecisionOrigin, OriginCaller, RawRoot, SystemOrigin
 from runtime.pallets.preimage.pallet import Lookup, Preimage
 from runtime.pallets.referenda import errors, events, weights
 from runtime.pallets.referenda.events import Index, Proposal, TrackId

@@ -208,10 +208,7 @@ ReferendumInfo = Annotated[
 ]
 
 
-@path(
-    "pallet_referenda::types::TrackDetails",
-    params={"Balance": u128, "Moment": u32, "Name": str},
-)
+@path("pallet_referenda::types::TrackDetails", params={"Balance": u128, "Moment": u32, "Name": str})
 @dataclass(frozen=True, slots=True)
 class Track:
     """The rules of one kind of referendum. Periods in slots, the deposit in planck."""

@@ -37,8 +37,7 @@ class After(Variant, index=1, unnamed=True):
 
 
 DispatchTime = Annotated[
-    At | After,
-    Path("frame_support::traits::schedule::DispatchTime", params={"BlockNumber": u32}),
+    At | After, Path("frame_support::traits::schedule::DispatchTime", params={"BlockNumber": u32})
 ]
 
 

@@ -153,9 +153,7 @@ class Epochs(Protocol):
     """Block production with the sessions' keys; Babe's epochs implement it."""
 
     def genesis_epoch(
-        self,
-        authorities: Sequence[tuple[bytes, int]],
-        following: Sequence[tuple[bytes, int]],
+        self, authorities: Sequence[tuple[bytes, int]], following: Sequence[tuple[bytes, int]]
     ) -> None:
         """Set the authorities of the first two epochs, with their shares of the blocks."""
 

@@ -218,11 +218,7 @@ class TierStaking(Pallet, events=events, errors=errors):
 
     @call(7, weight=weights.BUY_PREMIUM)
     def buy_premium(
-        self,
-        origin: Origin,
-        service: ServiceId,
-        months: u8,
-        max_price: CompactBalanceOf,
+        self, origin: Origin, service: ServiceId, months: u8, max_price: CompactBalanceOf
     ) -> None:
         """Buy access to a premium service for months of 30 days, up to twelve months ahead.
 

@@ -19,13 +19,7 @@ from typing import Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.accounts import (
-    DEVELOPMENT_FUND,
-    ECOSYSTEM,
-    GRANTS,
-    OPERATIONS,
-    pool_account,
-)
+from runtime.accounts import DEVELOPMENT_FUND, ECOSYSTEM, GRANTS, OPERATIONS, pool_account
 from runtime.constants import BTT
 from runtime.frame import (
     BadOrigin,
@@ -182,11 +176,7 @@ class Tokenomics(Pallet, events=events, errors=errors):
 
     @call(0, weight=weights.RELEASE_DISCRETIONARY)
     def release_discretionary(
-        self,
-        origin: Origin,
-        pool: PoolId,
-        amount: CompactBalanceOf,
-        beneficiary: AccountIdLookupOf,
+        self, origin: Origin, pool: PoolId, amount: CompactBalanceOf, beneficiary: AccountIdLookupOf
     ) -> None:
         """Pay from a pool for ecosystem, development, operations or grants. Origin: its spender."""
         account = pool_account(pool)
@@ -285,12 +275,7 @@ class Tokenomics(Pallet, events=events, errors=errors):
         self.deposit(events.CeilingModeSet(mode))
 
     @call(10, weight=weights.TOP_UP_POOL)
-    def top_up_pool(
-        self,
-        origin: Origin,
-        pool: PoolId,
-        amount: CompactBalanceOf,
-    ) -> None:
+    def top_up_pool(self, origin: Origin, pool: PoolId, amount: CompactBalanceOf) -> None:
         """Give `amount` planck to a pool irrevocably. Raises PoolClosed if it takes no gifts."""
         who, account = origin.signed(), pool_account(pool)
         if account not in OPEN_TO_GIFTS:

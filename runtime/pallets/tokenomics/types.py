@@ -138,8 +138,7 @@ class Programme:
     months: u32
     """Minimum number of months until everything is released."""
     milestones: Annotated[
-        Bounded[list[Milestone], MAX_MILESTONES],
-        TypeName("BoundedVec<Milestone, MaxMilestones>"),
+        Bounded[list[Milestone], MAX_MILESTONES], TypeName("BoundedVec<Milestone, MaxMilestones>")
     ]
     released_planck: Balance = u128(0)
     """Sum of payments to the Foundation."""

@@ -117,10 +117,7 @@ class Upgrade(Pallet):
 
     @call(0, weight=by_length)
     def schedule(
-        self,
-        origin: Origin,
-        code: Annotated[bytes, TypeName("Vec<u8>")],
-        slot: u64,
+        self, origin: Origin, code: Annotated[bytes, TypeName("Vec<u8>")], slot: u64
     ) -> None:
         """Schedule the version in `code` to apply after the first block at or after `slot`."""
         self.origin(origin)

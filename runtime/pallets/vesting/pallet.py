@@ -171,10 +171,7 @@ class Vesting(Pallet):
 
     @call(2, weight=weights.vested_transfer(MAX_SCHEDULES))
     def vested_transfer(
-        self,
-        origin: Origin,
-        target: AccountIdLookupOf,
-        schedule: VestingInfoOf,
+        self, origin: Origin, target: AccountIdLookupOf, schedule: VestingInfoOf
     ) -> PostInfo:
         """Transfer money to `target`, which owns it at once and can spend it as it is released."""
         held = self.transfer_vested(origin.signed(), lookup(target), schedule)
@@ -200,10 +197,7 @@ class Vesting(Pallet):
 
     @call(4, weight=weights.merge_schedules(MAX_SCHEDULES))
     def merge_schedules(
-        self,
-        origin: Origin,
-        schedule1_index: u32,
-        schedule2_index: u32,
+        self, origin: Origin, schedule1_index: u32, schedule2_index: u32
     ) -> PostInfo:
         """Merge two of your schedules into one, which ends with the later of the two.
 

@@ -126,11 +126,7 @@ class Whitelist(Pallet):
 
     @call(2, weight=by_hash)
     def dispatch_whitelisted_call(
-        self,
-        origin: Origin,
-        call_hash: HashOf,
-        call_encoded_len: u32,
-        call_weight_witness: Weight,
+        self, origin: Origin, call_hash: HashOf, call_encoded_len: u32, call_weight_witness: Weight
     ) -> PostInfo:
         """Make a whitelisted call as root; its bytes are in a preimage."""
         self.dispatch_whitelisted_origin(origin)
