@@ -56,6 +56,7 @@ from runtime.frame.origin import OriginKind
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Operators
 from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events, types, weights
 from runtime.pallets.receipts.attestations import Attestations, Reveal
@@ -67,7 +68,6 @@ from runtime.pallets.receipts.lifecycle import Lifecycle
 from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors
 from runtime.pallets.receipts.records import Records
 from runtime.pallets.receipts.types import (
-    Currency,
     JobId,
     JobLedger,
     Keys,
@@ -206,7 +206,7 @@ class Receipts(Pallet, events=events, errors=errors):
 
     epoch_slots: u32
     vrf: Vrf
-    currency: Currency
+    currency: Balances
     payer: Payer
     clock: BeaconClock
     system: System
