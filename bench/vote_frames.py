@@ -30,7 +30,7 @@ from btt_chain.consensus.finality.signatures import Signatures  # noqa: E402
 from btt_chain.consensus.finality.voter_environment import Settings  # noqa: E402
 from btt_chain.primitives.grandpa import Stage  # noqa: E402
 from p2p.host.muxer import LightYamux  # noqa: E402
-from p2p.host.rpc_queue import GatheringQueue  # noqa: E402
+from p2p.host.rpcs import GatheringQueue  # noqa: E402
 from p2p.network import GRANDPA, GossipReceived, Publish  # noqa: E402
 from support.p2p_attack import Witness, running, settings  # noqa: E402
 from unit.consensus.finality.finality_world import many, signed, who  # noqa: E402

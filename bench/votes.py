@@ -38,7 +38,7 @@ class Counts(threading.Thread):
 
         from p2p.host.gossip import ContainedGossipSub, ContainedPubsub
         from p2p.host.notifications import Notifications
-        from p2p.host.rpc_queue import GatheringQueue
+        from p2p.host.rpcs import GatheringQueue
         from p2p.network import GRANDPA
 
         counts = self._counts

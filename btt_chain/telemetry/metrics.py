@@ -21,7 +21,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from btt_chain.telemetry.chain_metrics import ChainMetrics, FinalityMetrics
+from btt_chain.telemetry.chain_metrics import ChainMetrics
+from btt_chain.telemetry.finality_metrics import FinalityMetrics
 from btt_chain.telemetry.network_metrics import NetworkMetrics
 from btt_chain.telemetry.registry import Registry
 from btt_chain.telemetry.rpc_metrics import RpcMetrics

@@ -46,8 +46,16 @@ from p2p.host.gossip_environment import Environment
 from p2p.host.guard import thread_us
 from p2p.host.recent import Recent
 from p2p.host.reports import MAX_IDS, MIN_BYTES, MessageIds, ReceptionReports, reports_to
-from p2p.host.rpc_queue import FORWARD_SECONDS, GATHER_SECONDS, GatheringQueue, Outgoing
-from p2p.host.rpc_reader import WANTS, bounded_control, price_of, read_rpc
+from p2p.host.rpcs import (
+    FORWARD_SECONDS,
+    GATHER_SECONDS,
+    WANTS,
+    GatheringQueue,
+    Outgoing,
+    bounded_control,
+    price_of,
+    read_rpc,
+)
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB, TX
 from p2p.reputation import FATAL

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address
-from p2p.kademlia.lookup import Lookup
+from p2p.kademlia.finder import Lookup
 from p2p.kademlia.table import RoutingTable, key_of
 
 ROUND_TRIP = 1

@@ -36,9 +36,8 @@ from runtime.pallets.balances import errors, events, weights
 from runtime.pallets.balances.fees import FeePayments
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
-from runtime.pallets.balances.locks import LockableCurrency
 from runtime.pallets.balances.packed import reserved_in
-from runtime.pallets.balances.reservable import ReservableCurrency
+from runtime.pallets.balances.reservable import LockableCurrency, ReservableCurrency
 from runtime.pallets.balances.types import (
     MAX_FREEZES,
     MAX_LOCKS,

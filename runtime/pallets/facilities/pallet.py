@@ -51,19 +51,12 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, HashOf
 from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Clock, Judgements
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.facilities import errors, events, weights
 from runtime.pallets.facilities.penalties import OperatorIndex, Penalties
 from runtime.pallets.facilities.roster import Roster
-from runtime.pallets.facilities.types import (
-    REQUESTERS,
-    Bonds,
-    Facility,
-    FacilityState,
-    Kind,
-    Money,
-    Size,
-)
+from runtime.pallets.facilities.types import REQUESTERS, Bonds, Facility, FacilityState, Kind, Size
 
 LEAVING: Final = 0
 """The timer queue of facilities that left."""
@@ -92,7 +85,7 @@ class Facilities(Pallet, events=events, errors=errors):
 
     # ---- dependencies
 
-    currency: Money
+    currency: Balances
     clock: Clock
     identities: Judgements
     technical: OriginCheck = ensure_root

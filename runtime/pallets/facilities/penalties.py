@@ -6,9 +6,10 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component, DoubleMap, Map, Reason, Value
 from runtime.frame.traits import Operators
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.facilities import errors, events
 from runtime.pallets.facilities.roster import Roster
-from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Money
+from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind
 
 
 class Penalties(Component):
@@ -17,7 +18,7 @@ class Penalties(Component):
     facilities: Map[AccountId, Facility]
     bonds: Value[Bonds]
     roster: Roster
-    currency: Money
+    currency: Balances
     reason: Reason
     """The reason of bonds in Balances."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -11,7 +11,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, path, u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, SlotOf
-from runtime.frame.traits import InspectHold, MutateHold
 
 MIN_BOND: Final = u128(100 * BTT)
 MAX_BOND: Final = u128(1_000_000 * BTT)
@@ -133,7 +132,3 @@ class Bonds:
     def in_order(self) -> bool:
         """True if all bonds are within the bounds, and no larger kind has a smaller one."""
         return MIN_BOND <= self.minor <= self.clinic <= self.major <= MAX_BOND
-
-
-class Money(InspectHold, MutateHold, Protocol):
-    """Holds of bonds; Balances implements it."""

@@ -16,17 +16,17 @@ from btt_chain.crypto import ed25519
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
 from runtime.frame import Component, Map, ReasonOf, Value
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.types import (
     KEPT_EPOCHS,
     Custodian,
-    Fees,
     HoldReason,
-    Institutions,
-    Money,
     Terms,
     TimedClock,
 )
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS
 
@@ -34,9 +34,9 @@ from runtime.splits import BPS, FINDER_BPS
 class Custodians(Component):
     """The registered custodians."""
 
-    _currency: Money
-    _fees: Fees
-    _facilities: Institutions
+    _currency: Balances
+    _fees: Tokenomics
+    _facilities: Facilities
     _moments: TimedClock
     _terms: Value[Terms]
     _hour_ms: int

@@ -41,7 +41,9 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.timers import TimerQueues
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
+from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.health_records import errors, events, types, weights
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
@@ -50,9 +52,6 @@ from runtime.pallets.health_records.types import (
     Absences,
     BatchKind,
     Epoch,
-    Fees,
-    Institutions,
-    Money,
     PromiseKey,
     Secret,
     SomeTerms,
@@ -60,6 +59,7 @@ from runtime.pallets.health_records.types import (
     TimedClock,
 )
 from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PAYFI, split_platform
 
@@ -76,7 +76,7 @@ class Revocations(Component):
     hook of a block, a few at a time.
     """
 
-    _fees: Fees
+    _fees: Tokenomics
     _moments: TimedClock
     _terms: Value[Terms]
     _revocation_slots: int
@@ -129,9 +129,9 @@ class HealthRecords(Pallet, events=events, errors=errors):
     # ---- dependencies
 
     slot_ms: u64
-    currency: Money
-    fees: Fees
-    facilities: Institutions
+    currency: Balances
+    fees: Tokenomics
+    facilities: Facilities
     moments: TimedClock
     system: System
     technical: OriginCheck = ensure_root

@@ -22,6 +22,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import Opening
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, DoubleMap, ReasonOf, Value
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
@@ -32,12 +33,11 @@ from runtime.pallets.health_records.types import (
     PROMISED_EPOCHS,
     BatchKind,
     Demand,
-    Fees,
     HoldReason,
-    Money,
     Terms,
 )
 from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.pallet import Tokenomics
 
 ANSWER_EPOCHS: Final = 72
 """Number of epochs in which a custodian has to answer a demand."""
@@ -50,8 +50,8 @@ class Promises(Component):
 
     _anchors: Anchors
     _custodians: Custodians
-    _currency: Money
-    _fees: Fees
+    _currency: Balances
+    _fees: Tokenomics
     _terms: Value[Terms]
     _system: System
     reason = ReasonOf(HoldReason.DemandDeposit)

@@ -17,8 +17,7 @@ from btt_chain.primitives.mountain_range import MAX_PEAKS
 from btt_chain.scale import Bounded, Fixed, FixedBytes, TypeName, codec, path, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, SlotOf
-from runtime.frame.traits import Clock, InspectHold, Moments, MutateHold
-from runtime.pallets.tokenomics import traits
+from runtime.frame.traits import Clock, Moments
 
 MAX_DELAY: Final = 2
 """Number of epochs after the first in which the leaf of a promise may be anchored."""
@@ -179,21 +178,6 @@ def epoch_key(epoch: int) -> EpochKey:
 def old_root_leaf(old: OldRoot) -> H256:
     """Return the leaf of the mountain range for a root."""
     return leaf_hash(OLD_ROOT.encode(old))
-
-
-class Money(InspectHold, MutateHold, Protocol):
-    """Holds of bonds and deposits; Balances implements it."""
-
-
-class Fees(traits.Fees, traits.HeldBurns, traits.HeldPayments, Protocol):
-    """Fees, penalties and payments of bonds; Tokenomics implements it."""
-
-
-class Institutions(Protocol):
-    """Facilities, which may become custodians; Facilities implements it."""
-
-    def is_any_active(self, who: AccountId) -> bool:
-        """Return True if the account is an active facility, and still `KnownGood`."""
 
 
 class TimedClock(Clock, Moments, Protocol):

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component, Reason, Value
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.jobs.store import JobRules
-from runtime.pallets.jobs.types import Currency, Job, Payer
+from runtime.pallets.jobs.types import Job, Payer
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import split_compute
@@ -35,7 +36,7 @@ class Payment(NamedTuple):
 class Escrows(Component):
     """Amounts on hold for open jobs, and those promised from the unallocated emission."""
 
-    _currency: Currency
+    _currency: Balances
     _payer: Payer
     _mining: Mining
     _reason: Reason

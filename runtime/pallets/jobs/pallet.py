@@ -38,6 +38,7 @@ from runtime.frame.aliases import BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.jobs import errors, events, phases, pricing, weights
 from runtime.pallets.jobs.deliveries import PATIENCE_EPOCHS, Deliveries
 from runtime.pallets.jobs.escrow import Escrows
@@ -72,7 +73,6 @@ from runtime.pallets.jobs.types import (
     MAX_SETS,
     Benefits,
     Check,
-    Currency,
     Endpoints,
     Job,
     JobId,
@@ -190,7 +190,7 @@ class Jobs(Pallet, events=events, errors=errors):
 
     epoch_slots: u32
     slot_ms: u64
-    currency: Currency
+    currency: Balances
     payer: Payer
     clock: BeaconClock
     system: System

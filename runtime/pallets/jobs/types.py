@@ -16,7 +16,6 @@ from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u
 from runtime.frame import Reason
 from runtime.frame.aliases import Balance, BlockNumber, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import MutateHold
 from runtime.pallets.tokenomics.traits import FeeScale, HeldBurns, HeldPayments
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ComputeSplit
@@ -280,10 +279,6 @@ class Quote:
 
 
 # ---- interfaces that Jobs needs
-
-
-class Currency(MutateHold, Protocol):
-    """Escrows; Balances implements it."""
 
 
 class Payer(HeldPayments, HeldBurns, FeeScale, Protocol):

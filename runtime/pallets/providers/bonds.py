@@ -6,9 +6,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map, Reason, TokenError, TokenErrorKind, Value, bonding
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
-from runtime.pallets.providers.types import Bonds as Currency
 from runtime.pallets.providers.types import Ledger, Params
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
@@ -21,7 +21,7 @@ class Bonds(Component):
     ledgers: Map[AccountId, Ledger]
     params: Value[Params]
     _calendar: Calendar
-    _currency: Currency
+    _currency: Balances
     _burns: HeldBurns
     _reason: Reason
     _unbonding_eras: int

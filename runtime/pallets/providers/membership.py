@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u16, u32
 from runtime.frame import Component, Hasher, Map
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.performance import Performance
-from runtime.pallets.providers.types import MAX_MEMBERS, Classes, Ledger, ProviderInfo
+from runtime.pallets.providers.types import MAX_MEMBERS, Ledger, ProviderInfo
 
 
 class Membership(Component):
@@ -86,7 +87,7 @@ class Membership(Component):
         return read
 
 
-def ensure_valid(info: ProviderInfo, known: Classes) -> None:
+def ensure_valid(info: ProviderInfo, known: Models) -> None:
     """Raise InvalidInfo or UnknownClass if a provider cannot be registered with `info`."""
     if not info.in_order:
         raise errors.InvalidInfo

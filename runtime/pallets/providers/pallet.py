@@ -41,7 +41,9 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.providers import errors, events, weights
 from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
@@ -54,7 +56,6 @@ from runtime.pallets.providers.types import (
     MAX_CHUNKS,
     MAX_CLASSES,
     MAX_MEMBERS,
-    Classes,
     Contributions,
     Hours,
     Ledger,
@@ -62,7 +63,6 @@ from runtime.pallets.providers.types import (
     Params,
     ProviderInfo,
 )
-from runtime.pallets.providers.types import Bonds as Currency
 from runtime.pallets.providers.work_scores import MAX_DELEGATORS, WorkScores
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM
@@ -118,12 +118,12 @@ class Providers(Pallet, events=events, errors=errors):
 
     slot_ms: u64
     """Length of a slot in milliseconds."""
-    currency: Currency
+    currency: Balances
     burns: HeldBurns
     clock: Clock
     measures: Mining
     operators: Operators
-    classes: Classes
+    classes: Models
     params_origin: OriginCheck
     """Origin that sets the parameters."""
     contributions: Contributions = NoopContributions()

@@ -14,7 +14,6 @@ from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u
 from runtime.constants import BTT
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.frame.bonding import UnlockChunk, unlocking_total
-from runtime.frame.traits import InspectHold, MutateHold
 from runtime.splits import PPM
 
 MAX_CLASSES: Final = 8
@@ -171,17 +170,6 @@ class ScoreView:
 
 
 # ---- interfaces that Providers needs
-
-
-class Bonds(InspectHold, MutateHold, Protocol):
-    """The money of bonds; Balances implements it."""
-
-
-class Classes(Protocol):
-    """Classes of models; Models implements it."""
-
-    def has_class(self, index: int) -> bool:
-        """Return True if there is a class of this number."""
 
 
 class Contributions(Protocol):

@@ -19,13 +19,13 @@ from btt_chain.work.merkle import Leaf, Opening, check_opening
 from runtime.frame import Component, Constant, ReasonOf
 from runtime.frame.timers import TimerQueues
 from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import MAX_REQUESTED, PROOF_BPS, REQUESTS, Rules
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_missing
 from runtime.pallets.receipts.types import (
     Challenge,
-    Currency,
     HoldReason,
     LeafProof,
     Missing,
@@ -87,7 +87,7 @@ class Challenges(Component):
     _reason = ReasonOf(HoldReason.Challenge)
     _rules: Rules
     _clock: BeaconClock
-    _currency: Currency
+    _currency: Balances
     _payer: Payer
 
     def request(self, who: AccountId, id: H256, item: int, tensor: int, leaf: int) -> None:

@@ -10,6 +10,7 @@ from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.merkle import Opening
 from runtime.frame import Component, TokenError, TokenErrorKind
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.jobs.types import BOND_FACTOR
 from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events
@@ -17,16 +18,7 @@ from runtime.pallets.receipts.challenges import only, shown
 from runtime.pallets.receipts.constants import PROOF_BPS
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_wrong
-from runtime.pallets.receipts.types import (
-    Currency,
-    LeafProof,
-    Payer,
-    Phase,
-    Proven,
-    Seat,
-    Wrong,
-    WrongEdge,
-)
+from runtime.pallets.receipts.types import LeafProof, Payer, Phase, Proven, Seat, Wrong, WrongEdge
 from runtime.pallets.receipts.verifiers import VerifierBonds
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, ceil_div, shared
@@ -40,7 +32,7 @@ class Disputes(Component):
 
     _records: Records
     _bonds: VerifierBonds
-    _currency: Currency
+    _currency: Balances
     _payer: Payer
     _providers: Engagements
 

@@ -17,6 +17,7 @@ from btt_chain.work import ids
 from btt_chain.work.errors import ProofRefused
 from btt_chain.work.merkle import Opening, check_opening
 from runtime.frame import Component, Constant
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import (
@@ -28,7 +29,7 @@ from runtime.pallets.receipts.constants import (
 )
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_valid, found_wrong
-from runtime.pallets.receipts.types import Currency, JobLedger, Phase, PlantedError, Receipt
+from runtime.pallets.receipts.types import JobLedger, Phase, PlantedError, Receipt
 from runtime.pallets.receipts.verifiers import VerifierBonds
 from runtime.splits import BPS, ceil_div
 
@@ -60,7 +61,7 @@ class PlantedErrors(Component):
     _bonds: VerifierBonds
     _rules: Rules
     _vrf: Vrf
-    _currency: Currency
+    _currency: Balances
     _providers: Engagements
     _jobs: JobLedger
 

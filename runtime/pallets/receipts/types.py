@@ -16,7 +16,7 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
 from runtime.frame.aliases import Account, Balance, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Stalls
+from runtime.frame.traits import Stalls
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics.traits import Burns, HeldBurns, HeldPayments
 from runtime.params import MAX_COMMITTEE
@@ -277,10 +277,6 @@ Roster = Bounded[list[tuple[AccountId, u128, u32]], MAX_VERIFIERS]
 
 
 # ---- dependencies
-
-
-class Currency(Inspect, Mutate, InspectHold, MutateHold, Protocol):
-    """Bonds and deposits; Balances implements it."""
 
 
 class Payer(HeldPayments, HeldBurns, Burns, Protocol):

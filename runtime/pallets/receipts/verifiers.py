@@ -9,13 +9,13 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128
 from runtime.frame import Component, Constant, DispatchError, Map, Reason, Section, Value
 from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import Rules
 from runtime.pallets.receipts.types import (
     MAX_MISSES,
     MAX_VERIFIERS,
     OUTAGE_SLOTS,
-    Currency,
     Keys,
     Payer,
     Roster,
@@ -40,7 +40,7 @@ class VerifierBonds(Component):
     _reason: Reason
     _rules: Rules
     _clock: BeaconClock
-    _currency: Currency
+    _currency: Balances
     _payer: Payer
     _keys: Keys
 

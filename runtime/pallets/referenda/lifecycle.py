@@ -19,16 +19,16 @@ from typing import Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.arithmetic import Perbill
-from btt_chain.scale import encode, u16, u32
-from runtime.frame import Component, Map
+from btt_chain.scale import Bounded, encode, u16, u32, u128
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.traits import Clock
 from runtime.pallets.origins import RawRoot, SystemOrigin
 from runtime.pallets.preimage.pallet import Inline
 from runtime.pallets.referenda import errors, events
 from runtime.pallets.referenda.curves import delay, passing
-from runtime.pallets.referenda.queue import Queues
 from runtime.pallets.referenda.tracks import track_of
 from runtime.pallets.referenda.types import (
+    MAX_QUEUED,
     DecidingStatus,
     Electorate,
     Ended,
@@ -90,6 +90,65 @@ class Alarms(Component):
         """Give a place of a track to the next queued referendum in slot `at`."""
         fewer = Inline(bytes((self.index, ONE_FEWER)) + track.to_bytes(2, "little"))
         self.scheduler.put(u32(at), fewer, ROOT_CALLER, ALARM_PRIORITY)
+
+
+Entry = tuple[u32, u128]
+"""A queued referendum, and its ayes."""
+
+
+class Queues(Component):
+    """The queue of each track by ayes, and the number of its referenda being decided."""
+
+    track_queue = Map(u16, Bounded[list[Entry], MAX_QUEUED], default=[], hasher=Hasher.Twox64Concat)
+    """Queued referenda with their ayes, by track; the last is the next to be decided."""
+    deciding_count = Map(u16, u32, default=u32(0), hasher=Hasher.Twox64Concat)
+    """Number of referenda being decided, by track."""
+
+    def add(self, track: u16, index: u32, ayes: u128, limit: int) -> tuple[bool, u32 | None]:
+        """Add a referendum; return True if it was added, and the one removed for it, if any.
+
+        If the queue has `limit` entries, the one with the fewest ayes is removed, unless the new
+        one has no more.
+        """
+        queue, removed = self.track_queue[track], None
+        if len(queue) >= limit:
+            last, fewest = queue[0]
+            if ayes <= fewest:
+                return False, None
+            queue.pop(0)
+            removed = last
+        self._insert(track, index, ayes, queue)
+        return True, removed
+
+    def update(self, track: u16, index: u32, ayes: u128) -> None:
+        """Move a queued referendum to the place of its present ayes."""
+        queue = self.track_queue[track]
+        self._insert(track, index, ayes, [entry for entry in queue if entry[0] != index])
+
+    def remove(self, track: u16, index: u32) -> None:
+        """Remove a queued referendum."""
+        queue = self.track_queue[track]
+        self.track_queue[track] = [entry for entry in queue if entry[0] != index]
+
+    def next(self, track: u16) -> u32 | None:
+        """Remove and return the referendum that takes a free place.
+
+        If there is none, the place is no longer counted as taken; return None.
+        """
+        queue = self.track_queue[track]
+        if not queue:
+            count = self.deciding_count[track]
+            self.deciding_count[track] = u32(max(0, int(count) - 1))
+            return None
+        index, _ = queue.pop()
+        self.track_queue[track] = queue
+        return index
+
+    def _insert(self, track: u16, index: u32, ayes: u128, queue: list[Entry]) -> None:
+        """Insert after all with fewer ayes and before all others: of equals, the oldest is next."""
+        place = sum(other < ayes for _, other in queue)
+        queue.insert(place, (index, ayes))
+        self.track_queue[track] = queue
 
 
 class Lifecycle(Component):

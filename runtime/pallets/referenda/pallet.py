@@ -30,8 +30,7 @@ from runtime.pallets.origins import DecisionOrigin, OriginCaller, RawRoot, Syste
 from runtime.pallets.preimage.pallet import Lookup, Preimage
 from runtime.pallets.referenda import errors, events, weights
 from runtime.pallets.referenda.events import Index, Proposal, TrackId
-from runtime.pallets.referenda.lifecycle import NUDGE, ONE_FEWER, Alarms, Lifecycle
-from runtime.pallets.referenda.queue import Queues
+from runtime.pallets.referenda.lifecycle import NUDGE, ONE_FEWER, Alarms, Lifecycle, Queues
 from runtime.pallets.referenda.tracks import ROOT_TRACK, track_of
 from runtime.pallets.referenda.types import (
     MAX_QUEUED,

@@ -43,6 +43,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.traits import Clock, Operators, Payer
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.jobs.types import JobFees
 from runtime.pallets.referral import errors, events, weights
@@ -50,7 +51,6 @@ from runtime.pallets.referral.formulas import is_complete, payable, remainder
 from runtime.pallets.referral.types import (
     Contributions,
     MerchantFees,
-    Money,
     Quota,
     Referee,
     Register,
@@ -72,7 +72,7 @@ class Referral(Pallet, events=events, errors=errors):
 
     pool: AccountId
     """The account that rewards are paid from."""
-    currency: Money
+    currency: Balances
     payer: Payer
     clock: Clock
     operators: Operators

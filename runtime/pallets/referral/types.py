@@ -10,7 +10,6 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import path, u32, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, SlotOf
-from runtime.frame.traits import MutateHold
 
 MAX_JOBS: Final = 1_000_000
 MAX_SPENT: Final = 1_000_000 * BTT
@@ -103,13 +102,6 @@ class Quota:
     """Number of referees that accepted in it."""
     paid: Balance = u128(0)
     """Amount paid in it."""
-
-
-class Money(MutateHold, Protocol):
-    """Holds of deposits; Balances implements it."""
-
-    def ensure_not_pool(self, who: AccountId) -> None:
-        """Raise TokenError Unsupported for pools."""
 
 
 class Register(Protocol):

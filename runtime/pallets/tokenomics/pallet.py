@@ -42,10 +42,9 @@ from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics import errors, events, weights
 from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.dividends import Dividends
-from runtime.pallets.tokenomics.fees import FeeDistribution
 from runtime.pallets.tokenomics.ledger import OPEN_TO_GIFTS, PoolLedger
 from runtime.pallets.tokenomics.milestone_burns import Hospitals, MilestoneBurns, NoHospitals
-from runtime.pallets.tokenomics.payments import Payments
+from runtime.pallets.tokenomics.payments import FeeDistribution, Payments
 from runtime.pallets.tokenomics.programmes import Programmes
 from runtime.pallets.tokenomics.releases import ReleaseControl
 from runtime.pallets.tokenomics.reserve import ReserveFund, Stewardship

@@ -49,8 +49,9 @@ from runtime.frame import (
 from runtime.frame.aliases import Account, AccountIdOf, Balance, BlockNumber
 from runtime.frame.host import Host
 from runtime.frame.origin import SpendOrigin
-from runtime.frame.traits import Clock, Inspect, Mutate
+from runtime.frame.traits import Clock
 from runtime.frame.weight import DispatchClass
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.treasury import weights
 
@@ -144,10 +145,6 @@ Slot = Annotated[u32, TypeName("BlockNumberFor<T, I>")]
 PaymentId = Annotated[u64, TypeName("<T::Paymaster as Pay>::Id")]
 
 
-class Money(Inspect, Mutate, Protocol):
-    """The funds of the treasury; Balances implements it."""
-
-
 class SpendsToo(Protocol):
     """Further spending at the end of a spend period; `Funding` of Bounties implements it."""
 
@@ -192,7 +189,7 @@ class Treasury(Pallet, instances=True):
 
     # ---- dependencies
 
-    currency: Money
+    currency: Balances
     clock: Clock
     spend_origin: SpendOrigin
     reject_origin: OriginCheck

@@ -14,7 +14,7 @@ The units' revenue belongs to the vault: it is paid in before any deposit or wit
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -34,10 +34,11 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import Account, AccountIdOf, Balance, BalanceOf, CompactBalanceOf, SlotOf
-from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate
+from runtime.frame.traits import Clock
 from runtime.pallets.asset_registry.pallet import AssetRegistry
 from runtime.pallets.asset_registry.types import AssetInfo
 from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import sub_account
 from runtime.pallets.exchange.book import MAX_LEVELS
 from runtime.pallets.exchange.errors import NotListed
@@ -84,10 +85,6 @@ class Vault:
     """Loss of that day's orders against the registered value, in planck."""
 
 
-class Money(Inspect, InspectHold, Mutate, Protocol):
-    """The money of vaults; Balances implements it."""
-
-
 class Vaults(Pallet):
     """Money and units of several owners, traded by a manager for a fee."""
 
@@ -97,7 +94,7 @@ class Vaults(Pallet):
     """Duration of a slot, in milliseconds."""
     pool: AccountId
     """The account from which those of vaults are derived."""
-    currency: Money
+    currency: Balances
     clock: Clock
     assets: Assets
     exchange: Exchange

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
@@ -30,7 +30,8 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, BalanceOf
-from runtime.frame.traits import Clock, Inspect, Lockable, Mutate, Reasons
+from runtime.frame.traits import Clock, Reasons
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.vesting import weights
 from runtime.schedules import Schedule, VestingInfo, total_unvested
@@ -51,10 +52,6 @@ class Releases(IntEnum):
 VestingInfoOf = Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")]
 
 
-class Currency(Inspect, Mutate, Lockable, Protocol):
-    """The vesting currency; Balances implements it."""
-
-
 class Vesting(Pallet):
     """Money that its owner can spend only later."""
 
@@ -67,7 +64,7 @@ class Vesting(Pallet):
 
     # ---- dependencies
 
-    currency: Currency
+    currency: Balances
     clock: Clock
     treasury: AccountId
 

@@ -15,7 +15,7 @@ from fuzz.headers import sealed
 from fuzz.target import Target, choose, round_trip
 from fuzz.wires import WIRES
 from p2p.errors import WireError
-from p2p.host.rpc_reader import bounded_control, read_rpc
+from p2p.host.rpcs import bounded_control, read_rpc
 from p2p.network import GOSSIP_BYTES
 from p2p.protocols.messages import Announce, TxBatch
 from p2p.wire import gossip_id, pack, unpack
@@ -156,6 +156,6 @@ TARGET = Target(
     run=lambda raw: choose(raw, stream, rpc, announce, batch, envelope),
     seeds=seeds,
     heavy=heavy,
-    instrument=("btt_chain.scale", "btt_chain.primitives", "p2p.wire", "p2p.host.rpc_reader",
+    instrument=("btt_chain.scale", "btt_chain.primitives", "p2p.wire", "p2p.host.rpcs",
                 "p2p.protocols"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.chain.installed import may_declare
+from btt_chain.chain.runtimes import may_declare
 
 GROUP = "btt_chain.runtimes"
 

@@ -13,9 +13,8 @@ import pytest
 
 from btt_chain.client.errors import Disconnected, TransactionRefused
 from btt_chain.feeder.chain import NotAdmitted, State
-from btt_chain.feeder.daemon import Feeding, Settings
+from btt_chain.feeder.daemon import Feeding, Reader, Settings
 from btt_chain.feeder.machine import OnChain, Rule
-from btt_chain.feeder.reading import Reader
 from btt_chain.feeder.sources import ExchangeSource, FileSource, Source, WebSource
 from btt_chain.feeder.values import ONE, BadValue, Trade
 from support.sources import web_sources

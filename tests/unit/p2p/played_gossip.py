@@ -18,7 +18,7 @@ from p2p.host import gossip
 from p2p.host.gossip import SEEN_SECONDS, ContainedGossipSub, ContainedPubsub
 from p2p.host.recent import Recent
 from p2p.host.reports import ReceptionReports
-from p2p.host.rpc_queue import GatheringQueue
+from p2p.host.rpcs import GatheringQueue
 from p2p.network import GRANDPA
 from p2p.wire import gossip_id, pack
 

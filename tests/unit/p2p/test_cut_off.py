@@ -20,7 +20,7 @@ from p2p.host import gossip
 from p2p.host.containment import contained
 from p2p.host.gossip import ContainedGossipSub, ContainedPubsub
 from p2p.host.guard import SEND_US_PER_KIB, CostGuard
-from p2p.host.rpc_reader import ENTRY_US, ID_US
+from p2p.host.rpcs import ENTRY_US, ID_US
 from p2p.network import KIB, MIB, TX, Charge, Event, GossipReceived, protocol_name
 from p2p.networks import NETWORK, WORK
 from p2p.wire import gossip_id, pack

@@ -12,7 +12,7 @@ from p2p.errors import WireError
 from p2p.host.gossip import MAX_RPC
 from p2p.host.recent import Recent
 from p2p.host.reports import reports_to
-from p2p.host.rpc_reader import read_rpc
+from p2p.host.rpcs import read_rpc
 
 ALICE, BOB = ID(b"alice"), ID(b"bob")
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from libp2p.pubsub.pb import rpc_pb2
 from trio.testing import MockClock
 
-from p2p.host.rpc_queue import (
+from p2p.host.rpcs import (
     GATHERED,
     GATHERED_BYTES,
     GATHERED_ENTRIES,
     GatheringQueue,
     Outgoing,
+    bounded_control,
 )
-from p2p.host.rpc_reader import bounded_control
 
 TOPICS = {"/btt/tx": "tx"}
 

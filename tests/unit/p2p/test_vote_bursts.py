@@ -16,7 +16,7 @@ from libp2p.utils.varint import encode_varint_prefixed
 
 from p2p.accounts import GOSSIP, drop_us
 from p2p.host.gossip import MESSAGES
-from p2p.host.rpc_queue import GATHERED, GatheringQueue
+from p2p.host.rpcs import GATHERED, GatheringQueue
 from p2p.network import COSTS, CUT_OFF, GRANDPA, GossipReceived, Publish, protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, bans_of, running, settings

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from p2p.address import Address
-from p2p.kademlia.lookup import ALPHA, QUESTIONS
+from p2p.kademlia.finder import ALPHA, QUESTIONS
 from p2p.kademlia.table import PER_TABLE, K, RoutingTable, key_of, network_of
 from support.kademlia import Answer, Swarm, Walk, fakes, node_at, somewhere
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from p2p.address import Address
-from p2p.kademlia.lookup import ALPHA, PATIENCE, QUESTIONS, Lookup
+from p2p.kademlia.finder import ALPHA, PATIENCE, QUESTIONS, Lookup
 from p2p.kademlia.table import PER_TABLE, K, key_of
 from support.kademlia import node_at, somewhere
 

@@ -6,7 +6,7 @@ import pytest
 
 from btt_chain.scale import u16, u32, u128
 from runtime.frame import Pallet, Part
-from runtime.pallets.referenda.queue import Queues
+from runtime.pallets.referenda.lifecycle import Queues
 from support.runtime import SmallRuntime
 
 TRACK = u16(10)
