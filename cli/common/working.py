@@ -32,8 +32,6 @@ async def view_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
         yield ViewClient(chain)
 
 
-
-
 async def asked(client: Connection, method: str, *params: Json) -> Json:
     """Return the answer of a method of BTT chains. NotFound if the node has none."""
     try:

@@ -1,4 +1,4 @@
-"""How often peers are polled for their status."""
+"""The interval at which peers are polled for their status."""
 
 from __future__ import annotations
 
