@@ -134,6 +134,31 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
+def data_options(command: Command) -> Command:
+    """Add the options of the chain and its data."""
+    return add_options(
+        command,
+        click.option("--dev", is_flag=True, help="The same as --chain dev."),
+        click.option(
+            "--chain", metavar="NAME|FILE", shell_complete=chain_names,
+            help="The chain, as for `node`.",
+        ),
+        data_path_option,
+    )  # fmt: skip
+
+
+def live_chain_options(command: Command) -> Command:
+    """Add the options of the Live chain that a network is made from, and of the network's id."""
+    return add_options(
+        command,
+        click.option(
+            "--chain", "preset", metavar="NAME", required=True,
+            help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
+        ),
+        click.option("--id", "chain_id", help="The id of the network. [default: the chain's]"),
+    )  # fmt: skip
+
+
 def runtime_option(default: str = "full") -> Callable[[Command], Command]:
     """Return a decorator that adds `--runtime`: the set of features of a chain."""
     from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
