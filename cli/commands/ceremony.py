@@ -16,13 +16,11 @@ from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
+from cli.common.keys import key_pair, read_secret, scheme_option
 from cli.common.options import (
     data_path_option,
     examples,
-    key_pair,
     live_chain_options,
-    read_secret,
-    scheme_option,
 )
 from cli.common.validator_keys import (
     KINDS,

@@ -21,13 +21,12 @@ from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.key_state import KEY_TYPES, key_reports
+from cli.common.keys import SCHEMES, read_secret
 from cli.common.options import (
     DEFAULT_URL,
-    SCHEMES,
     data_options,
     examples,
     json_option,
-    read_secret,
 )
 from cli.common.session import open_chain, run
 from cli.common.types import Seconds

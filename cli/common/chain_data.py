@@ -20,7 +20,6 @@ from btt_chain.node.service.descriptors import TooFewDescriptors
 from btt_chain.node.service.lifecycle import OpenChain, WrongChain, open_chain
 from btt_chain.node.service.paths import default_base_path
 from btt_chain.node.service.service import PortTaken
-from btt_chain.testing.process import listener
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, load
@@ -109,5 +108,8 @@ def plain_errors() -> Iterator[None]:
 
 def _with_program(text: str, port: int) -> str:
     """Return the error of a taken port with the program that has it, if the system names it."""
+    # Imported here: a node that starts has no need of a library of processes.
+    from btt_chain.testing.process import listener
+
     who = listener(port)
     return text if who is None else text.replace("another program", who)

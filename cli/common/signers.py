@@ -18,7 +18,7 @@ from btt_chain.scale import EncodeError
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Mistyped, hint
-from cli.common.options import key_pair, read_secret
+from cli.common.keys import key_pair, read_secret
 from cli.common.wallets import (
     Passwords,
     entry_named,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
@@ -13,13 +15,11 @@ from btt_chain.client.chain import read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.views import ViewClient
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.sending import LOCAL
 from cli.common.session import open_chain
-
-if TYPE_CHECKING:
-    pass
 
 NO_METHOD: Final = -32601
 NO_FEATURE: Final = re.compile(r"this chain's runtime, (\S+), has no")
@@ -99,3 +99,9 @@ def text(raw: bytes) -> str:
     """Return a name of the chain's storage as one line of text."""
     shown = raw.decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "�" for letter in shown)
+
+
+def hash_of(file: Path) -> H256:
+    """Return the SHA-256 of a file of any size."""
+    with file.open("rb") as opened:
+        return H256(hashlib.file_digest(opened, "sha256").digest())

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from btt_chain.node.service.service import PortTaken
-from cli.common import chain_data
+from btt_chain.testing import process
 from cli.common.chain_data import plain_errors
 from cli.common.errors import Refused
 from cli.program import COMMANDS, program
@@ -43,10 +43,10 @@ def test_an_error_of_a_specification_names_its_file(words: tuple[str, ...], tmp_
 
 
 def test_a_taken_port_is_named_with_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain_data, "listener", lambda port: f"nginx (pid {port})")
+    monkeypatch.setattr(process, "listener", lambda port: f"nginx (pid {port})")
     named = r"port 9944 is taken by nginx \(pid 9944\): stop it"
     with pytest.raises(Refused, match=named), plain_errors():
         raise PortTaken(9944, "--rpc-port")
-    monkeypatch.setattr(chain_data, "listener", lambda _port: None)
+    monkeypatch.setattr(process, "listener", lambda _port: None)
     with pytest.raises(Refused, match="taken by another program"), plain_errors():
         raise PortTaken(9944, "--rpc-port")
