@@ -22,6 +22,7 @@ from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u16, u32, u128
+from btt_chain.work.errors import WorkError
 from cli.commands.provider_session import Place, opened, place_options, planck_of, provide
 from cli.common import show
 from cli.common.computing import NETWORK, jobs_of, lacks_extra, member_option, work_chain
@@ -38,11 +39,10 @@ from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.jobs.views import JobView, ProviderView
 from runtime.pallets.mining.api import MiningApi
-from runtime.pallets.providers.types import ProviderKind
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 
 if TYPE_CHECKING:
     from btt_chain.compute.provider.workshop import Engine
-    from runtime.pallets.providers.types import ProviderInfo
 
 ERAS_SHOWN: Final = 32
 MAX_PIECE: Final = 256 << 20
@@ -192,7 +192,6 @@ def run_(
     place = Place.of(options)
     try:
         from btt_chain.compute.provider.workshop import Processor
-        from btt_chain.work.errors import WorkError
 
         engine: Engine = Processor()
         if cluster is not None:
