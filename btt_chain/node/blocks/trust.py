@@ -47,6 +47,15 @@ class Trust:
         return found
 
 
+def trust_in(
+    client: Client, checkpoint: Checkpoint | None, block: tuple[int, bytes] | None
+) -> Trust:
+    """Return the trusted blocks of a node. Raises UntrustedDatabase if its database lacks them."""
+    trust = Trust(checkpoint, None if block is None else BlockId(*block))
+    check_database(client, trust)
+    return trust
+
+
 def check_database(client: Client, trust: Trust) -> None:
     """Raise UntrustedDatabase if a trusted block's height has another block here."""
     for number, trusted in trust.blocks.items():

@@ -127,13 +127,9 @@ def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | Non
     checkpoint = checkpoint_of(spec)
     if checkpoint is None and config.trusted_block is None:
         return None
-    from btt_chain.node.blocks.trust import Trust, check_database
-    from p2p.sync.types import BlockId
+    from btt_chain.node.blocks.trust import trust_in
 
-    block = None if config.trusted_block is None else BlockId(*config.trusted_block)
-    trust = Trust(checkpoint, block)
-    check_database(client, trust)
-    return trust
+    return trust_in(client, checkpoint, config.trusted_block)
 
 
 def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
