@@ -39,14 +39,7 @@ from btt_chain.compute.blobs.transport import (
 )
 from btt_chain.compute.folder import VERSION, Damaged, OtherVersion
 from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
-from btt_chain.compute.requester.folder import (
-    Folder,
-    Record,
-    Signer,
-    joined,
-    new_record,
-    split,
-)
+from btt_chain.compute.requester.folder import Folder, Record, Signer, joined, new_record, split
 from btt_chain.compute.requester.gateway import ENDED, Gateway, Step, decide, may_ask
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
