@@ -13,7 +13,6 @@ from btt_chain.primitives.digits import U32, to_hex, whole_number
 from btt_chain.primitives.lottery import SecondaryRule
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
-from cli.common.checkpoints import checkpoint_from, write_validity
 from cli.common.errors import Mistyped
 from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
@@ -145,6 +144,9 @@ def _with_checkpoint(
     spec: ChainSpec, url: str, timeout: float, block: str, *, light: bool, output: str
 ) -> str:
     """Return the text of a specification with a node's final block as the checkpoint."""
+    # Imported here: it asks a node, and other specifications need no client.
+    from cli.common.checkpoints import checkpoint_from, write_validity
+
     zero = build(spec)
     checkpoint = checkpoint_from(url, timeout, bytes(zero.hash), block)
     write_validity(checkpoint, zero, output)
