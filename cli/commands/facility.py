@@ -21,9 +21,8 @@ from cli.commands.facility_members import members
 from cli.commands.facility_months import months
 from cli.common import show
 from cli.common.errors import Mistyped
-from cli.common.files import hash_of
 from cli.common.options import Group
-from cli.common.working import read_id
+from cli.common.working import hash_of, read_id
 from cli.declared import Chosen, composed, decided, query, send
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf

@@ -27,9 +27,8 @@ from btt_chain.work.model import Model, elements_of
 from btt_chain.work.tensors import Kind
 from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.audits import AuditedState
-from runtime.audits.balances import issuance
+from runtime.audits.core import burns, issuance
 from runtime.audits.holds import unexplained
-from runtime.audits.pools import burns
 from runtime.audits.state import audits_of
 from runtime.constants import BTT
 from runtime.features.work import Work

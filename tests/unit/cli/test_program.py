@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from btt_chain.node.service.config import ValidatorConfig
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from cli import main
-from cli.commands.node import node_config
+from cli.commands.node_program import node_config
 from cli.program import COMMANDS, Program, program
 from support.commands import every_command
 

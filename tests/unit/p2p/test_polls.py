@@ -1,4 +1,4 @@
-"""How often peers are polled for their status."""
+"""The rate at which peers are polled for their status."""
 
 from __future__ import annotations
 
