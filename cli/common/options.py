@@ -7,7 +7,8 @@ loads none of them. Options of keys and addresses are in `cli.common.keys`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -32,8 +33,57 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
 
+class Commands(MutableMapping[str, click.Command]):
+    """Commands of a group; those whose value is a text are imported from there when they are used.
+
+    The text is that of `command_at`, the module and name of another group that has the command.
+    """
+
+    def __init__(self, commands: Mapping[str, click.Command | str]) -> None:
+        self._commands = dict(commands)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._commands[name]
+        if isinstance(command, click.Command):
+            return command
+        part = command_at(command)
+        if not isinstance(part, click.Group):
+            raise TypeError(f"{command} is not a group")
+        self._commands[name] = imported = part.commands[name]
+        return imported
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._commands[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._commands[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._commands
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._commands)
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+
+def command_at(place: str) -> click.Command:
+    """Import a command: `place` is its module below `cli.commands`, and its name there."""
+    module, _, name = place.partition(":")
+    command = getattr(import_module(f"cli.commands.{module}"), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{place} is not a command")
+    return command
+
+
 class Group(click.Group):
     """Commands under one name; the error of an unknown one lists similar names."""
+
+    def add_parts(self, parts: Mapping[str, Sequence[str]]) -> None:
+        """Add commands of other groups by their names, without importing them."""
+        places = {name: place for place, names in parts.items() for name in names}
+        self.commands = Commands({**self.commands, **places})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
