@@ -6,6 +6,7 @@ Every command is in a module of its own, which is imported when it runs: `btt-ch
 
 from __future__ import annotations
 
+import resource
 import sys
 from importlib import import_module, util
 from pathlib import Path
@@ -44,7 +45,6 @@ def keep_memory_private() -> None:
     """
     # Imported here: ctypes takes a twentieth of the time of `--help`.
     import ctypes
-    import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)

@@ -18,7 +18,7 @@ from btt_chain.client.names import use_names
 from cli.common import show
 from cli.common.config import META, Settings
 from cli.common.errors import CannotConnect, ExitCode, Mistyped, of_client
-from cli.common.options import Group
+from cli.common.options import Group, command_at
 from cli.common.streams import open_missing, output_error
 
 _TOO_LONG: Final = "integer string conversion"
@@ -127,11 +127,7 @@ class Program(Group):
         if cmd_name not in COMMANDS:
             group = ctx.meta.get(_PALLET)
             return group if isinstance(group, Group) and group.name == cmd_name else None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(import_module(f"cli.commands.{module}"), name)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{name} is not a command")
-        return command
+        return command_at(COMMANDS[cmd_name][0])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list in `--help`, without importing a command."""

@@ -6,11 +6,12 @@ half, so that a signature cannot be turned into a second one. Source: FIPS 186-5
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-# A node verifies a card's signature rarely: the library is imported where it is used.
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 PUBLIC_LENGTH: Final = 33
 SIGNATURE_LENGTH: Final = 64
@@ -25,8 +26,6 @@ def is_public(public: bytes) -> bool:
     """Return True if `public` is a compressed point of the curve."""
     if len(public) != PUBLIC_LENGTH or public[0] not in _COMPRESSED:
         return False
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
     except ValueError:
@@ -43,10 +42,6 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < ORDER and 0 < s <= _HALF):
         return False
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec, utils  # noqa: PLC0415
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
     except ValueError:  # not a point of the curve
@@ -65,12 +60,6 @@ def public_from_secret(secret: bytes) -> bytes:
 
 def compress(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return a public key of 33 bytes; ValueError if it is of another curve."""
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        Encoding,
-        PublicFormat,
-    )
-
     if not isinstance(key.curve, ec.SECP256R1):
         raise ValueError(f"the key is on the curve {key.curve.name}, not on secp256r1")
     return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
@@ -78,9 +67,6 @@ def compress(key: ec.EllipticCurvePublicKey) -> bytes:
 
 def sign(secret: bytes, message: bytes) -> bytes:
     """Return the signature r || s over `message`, deterministic (RFC 6979), s in the lower half."""
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-
     deterministic = ec.ECDSA(SHA256(), deterministic_signing=True)
     return normalized(_private(secret).sign(message, deterministic))
 
@@ -90,8 +76,6 @@ def normalized(der: bytes) -> bytes:
 
     Raises ValueError if it is not the DER form of two numbers in range.
     """
-    from cryptography.hazmat.primitives.asymmetric import utils  # noqa: PLC0415
-
     return _low(*utils.decode_dss_signature(der))
 
 
@@ -117,6 +101,4 @@ def _private(secret: bytes) -> ec.EllipticCurvePrivateKey:
     number = int.from_bytes(secret, "big")
     if not 0 < number < ORDER:
         raise ValueError("a secret lies between 0 and the order of the group")
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
     return ec.derive_private_key(number, ec.SECP256R1())

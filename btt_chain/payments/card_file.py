@@ -10,7 +10,7 @@ import secrets
 from dataclasses import field
 from typing import Final
 
-from btt_chain.crypto import ed25519, p256
+from btt_chain.crypto import ed25519
 from btt_chain.lazyclass import dataclass
 from btt_chain.payments.errors import PaymentError
 from btt_chain.primitives.digest import H256
@@ -40,6 +40,9 @@ class CardFile:
     def sign(self, message: bytes) -> bytes:
         """Return the signature of an encoded voucher, 64 bytes."""
         if isinstance(self.key, P256Key):
+            # Imported here, and in `_card`: `card show` needs no key, and the library takes 11 MiB.
+            from btt_chain.crypto import p256  # noqa: PLC0415
+
             return p256.sign(self.secret, message)
         return ed25519.sign(self.secret, message)
 
@@ -67,5 +70,7 @@ def read_card(text: str) -> CardFile:
 
 def _card(scheme: str, secret: bytes) -> CardFile:
     if scheme == "p256":
+        from btt_chain.crypto import p256  # noqa: PLC0415 - as above
+
         return CardFile(P256Key(p256.public_from_secret(secret)), secret)
     return CardFile(Ed25519Key(ed25519.public_from_seed(secret)), secret)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from btt_chain.crypto import ed25519, p256
+from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -88,6 +88,9 @@ def card_id(key: Ed25519Key | P256Key) -> H256:
 def is_valid_key(key: Ed25519Key | P256Key) -> bool:
     """Return True if a card can have this key: a point of the curve, and not of small order."""
     if isinstance(key, P256Key):
+        # Imported here, and in `_is_valid`: few nodes see such a card; the library takes 11 MiB.
+        from btt_chain.crypto import p256  # noqa: PLC0415
+
         return p256.is_public(key.key)
     return ed25519.is_public(key.key)
 
@@ -111,5 +114,7 @@ def is_proven(asked: Registration, key: Ed25519Key | P256Key, signature: bytes) 
 
 def _is_valid(message: bytes, key: Ed25519Key | P256Key, signature: bytes) -> bool:
     if isinstance(key, P256Key):
+        from btt_chain.crypto import p256  # noqa: PLC0415 - as above
+
         return p256.verify(key.key, message, signature)
     return ed25519.verify_strict(key.key, message, signature)

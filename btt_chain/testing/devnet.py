@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from btt_chain.client.errors import ClientError
 from btt_chain.crypto.development import dev_key, dev_path
 from btt_chain.own_files import open_own, own_link
 from btt_chain.primitives import ss58
@@ -398,7 +399,6 @@ def _fund(nodes: list[DevNode], workers: list[str], seconds: float) -> None:
     funding fails, NotInTime if a node does not import it within `seconds`.
     """
     # They import the network code, which a devnet without them does not need.
-    from btt_chain.client.errors import ClientError  # noqa: PLC0415
     from btt_chain.client.typed import UnsupportedRuntime  # noqa: PLC0415
     from btt_chain.testing.market import fund, missing  # noqa: PLC0415
 

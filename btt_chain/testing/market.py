@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
@@ -31,14 +31,14 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
+from btt_chain.work.model import quantised, scale_bits
+from btt_chain.work.package import Package, floats, load
 from runtime.constants import BTT
 from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.events import Posted
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 from runtime.pallets.jobs.views import JobView, WorkQuote
 from runtime.pallets.models.types import CheckMode
-
-if TYPE_CHECKING:
-    from btt_chain.work.package import Package
 
 EXAMPLE: Final = Path(__file__).with_name("example")
 BANK: Final = "//Alice"
@@ -90,10 +90,7 @@ class Market:
     """Posts jobs over the example's rows, up to a number of open ones."""
 
     def __init__(self, chain: RuntimeClient, folder: Folder, pair: KeyPair, rng: Random) -> None:
-        """Read the example. Needs numpy."""
-        from btt_chain.work.model import quantised  # noqa: PLC0415 - an extra
-        from btt_chain.work.package import floats, load  # noqa: PLC0415 - an extra
-
+        """Read the example."""
         self._chain = chain
         self._folder = folder
         self._pair = pair
@@ -118,8 +115,6 @@ class Market:
 
     async def post(self) -> None:
         """Post a job over some rows. Raises ClientError."""
-        from runtime.pallets.jobs.events import Posted  # noqa: PLC0415 - slow to import
-
         chain, manifest = self._chain, self.package.manifest
         count = self._rng.randint(*ITEMS)
         places = [self._rng.randrange(len(self._rows)) for _ in range(count)]
@@ -171,8 +166,6 @@ class Market:
 
 
 def _bits(number: float) -> u32:
-    from btt_chain.work.model import scale_bits  # noqa: PLC0415 - an extra
-
     return u32(scale_bits(number))
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from btt_chain.crypto.development import dev_path
 from btt_chain.testing.errors import DevnetError
 
 MAX_NODES: Final = 32
@@ -248,8 +249,6 @@ class _Reader:
         return found
 
     def _check_names(self, top: _Table, nodes: list[NamedNode]) -> None:
-        from btt_chain.crypto.development import dev_path  # noqa: PLC0415 - slow to import
-
         if len(nodes) > MAX_NODES:
             raise top.wrong("nodes", f"{len(nodes)} nodes; {MAX_NODES} are the most")
         keys = {dev_path(place) for place in range(sum(node.is_validator for node in nodes))}

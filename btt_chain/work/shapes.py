@@ -42,6 +42,11 @@ MAX_OPENED: Final = 3
 """Maximum number of tensors that one fraud proof opens."""
 MAX_ITEMS: Final = 1 << 20
 """Maximum items of one job."""
+VECTORS_FROM: Final = 500_000_000
+"""Minimum multiplications of an item for which random vectors may be cheaper than recomputation.
+
+Below, fetching and hashing all tensors costs more than it saves (docs/work.md, speed).
+"""
 
 _HASH: Final = 32
 _OPENED_LEAF: Final = 4 + 33 + 4

@@ -25,17 +25,14 @@ from btt_chain.wallet.errors import WalletError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_of
+from cli.common.keys import key_pair, network_options, read_secret, scheme_option
 from cli.common.messages import message_of, message_options, print_verdict
 from cli.common.options import (
     Group,
     examples,
     json_option,
-    key_pair,
-    network_options,
     output_option,
     password_options,
-    read_secret,
-    scheme_option,
     wallet_option,
 )
 from cli.common.session import from_hex

@@ -13,9 +13,8 @@ from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u8, u32, u64
 from cli.common.errors import Mistyped, Refused
-from cli.common.files import hash_of
 from cli.common.options import Group
-from cli.common.working import text
+from cli.common.working import hash_of, text
 from cli.declared import composed, decided, query, send
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf

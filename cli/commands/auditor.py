@@ -29,19 +29,8 @@ from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32
 from cli.common import show
 from cli.common.calls import report as report_call
-from cli.common.care import (
-    Facility,
-    account_id,
-    care_folder,
-    care_folder_option,
-    current,
-    epoch_of,
-    folder_secret,
-    last_month,
-    rules_of,
-    secret_option,
-    words,
-)
+from cli.common.care import Facility, account_id, current, epoch_of, last_month, rules_of, words
+from cli.common.care_folders import care_folder, care_folder_option, folder_secret, secret_option
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import read_bytes, read_json_file

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.keystore import Keystore
+from btt_chain.node.keys.identity import network_key, peer_id
+from btt_chain.node.service.paths import Paths, default_base_path
+from btt_chain.primitives.account import AccountId
 from cli.common import show
-from cli.common.chain_data import live_chain, live_chain_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
+from cli.common.keys import key_pair, read_secret, scheme_option
 from cli.common.options import (
     data_path_option,
     examples,
-    key_pair,
-    read_secret,
-    scheme_option,
+    live_chain_options,
     stdout_option,
 )
 from cli.common.validator_keys import (
@@ -25,11 +29,9 @@ from cli.common.validator_keys import (
     keystore_password_options,
     plain_key_errors,
 )
+from genesis.accounts import address as ss58_address
 
 if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.keystore import Keystore
-    from btt_chain.primitives.account import AccountId
     from genesis.ceremony import Entry
 
 
@@ -69,42 +71,29 @@ def entry(
     signs as well: here with --from, or elsewhere with `key ceremony-sign`. Typed again, it makes
     the same entry: nothing is lost by an interruption.
     """
-    from btt_chain.keystore import Keystore
-    from btt_chain.node.keys.identity import network_key, peer_id
-    from btt_chain.node.service.paths import Paths, default_base_path
-    from genesis.ceremony import Entry, read_entry
-    from runtime.frame import GenesisError, Section
+    # Imported here, and in `sign`: genesis takes a second, and other commands on keys need none.
+    from cli.common.entries import network_id, new_entry
 
-    chain_id = _chain_id(preset, chain_id)
+    chain_id = network_id(preset, chain_id)
     pair = None if suri is None else key_pair(read_secret(suri), scheme, None)
     account = _stash(stash, pair)
     paths = Paths(base_path or default_base_path(), chain_id)
     word = keystore_password(password, password_filename, password_interactive)
-    with plain_key_errors(), plain_errors():
+    with plain_key_errors():
         store = Keystore.open(paths.keystore, word)
         pairs = {
             kind: _session_key(store, type_, chosen)
             for (kind, type_), chosen in zip(KINDS.items(), (babe, gran), strict=True)
         }
-        peer = peer_id(network_key(paths.network))
-        if address is not None and "/p2p/" not in address:
-            address = f"{address.rstrip('/')}/p2p/{peer}"
-        publics = {kind: key.public for kind, key in pairs.items()}
-        made = Entry(chain_id, name, account, publics, peer, address).signed_by_keys(pairs)
-        if pair is not None:
-            made = made.signed_by_stash(pair)
-        try:
-            # Refuse with the same text what other validators will refuse.
-            made = read_entry(Section(made.to_json(), "entry"))
-        except GenesisError as error:
-            raise Refused(str(error)) from None
+    peer = peer_id(network_key(paths.network))
+    if address is not None and "/p2p/" not in address:
+        address = f"{address.rstrip('/')}/p2p/{peer}"
+    made = new_entry(chain_id, name, account, peer, address, pairs, pair)
     write_json(made.to_json(), output)
     _report(made, paths.keystore)
 
 
 def _report(made: Entry, keystore: Path) -> None:
-    from genesis.accounts import address as ss58_address
-
     show.note(f"session keys in {keystore}: back up this folder now, and with its `secret`")
     show.note(f"peer id {made.peer_id}; bootnode: {made.address or 'none (--public-addr)'}")
     if made.stash_proof is None:
@@ -128,33 +117,18 @@ def _report(made: Entry, keystore: Path) -> None:
 )  # fmt: skip
 def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
     """Sign the entry FILE with the key of its stash; no network and no keystore is needed."""
-    from genesis.accounts import address
-    from genesis.ceremony import load_entry
+    from cli.common.entries import signed_by_stash
 
-    with plain_errors():
-        found = load_entry(file.read_bytes(), file.name)
-        signed = found.signed_by_stash(key_pair(read_secret(suri), scheme, None))
+    signed = signed_by_stash(file, lambda: key_pair(read_secret(suri), scheme, None))
     write_json(signed.to_json(), output or str(file))
     show.note(
-        f"signed: {found.name} validates on {found.chain_id} with the stash "
-        f"{address(found.stash)}, babe 0x{found.keys['babe'].hex()}, grandpa "
-        f"0x{found.keys['grandpa'].hex()}"
+        f"signed: {signed.name} validates on {signed.chain_id} with the stash "
+        f"{ss58_address(signed.stash)}, babe 0x{signed.keys['babe'].hex()}, grandpa "
+        f"0x{signed.keys['grandpa'].hex()}"
     )
 
 
-def _chain_id(preset: str, given: str | None) -> str:
-    from genesis.ceremony import check_chain_id
-
-    chain = live_chain(preset)
-    with plain_errors():
-        check_chain_id(given or chain.id)
-    return given or chain.id
-
-
 def _stash(given: str | None, pair: KeyPair | None) -> AccountId:
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives.account import AccountId
-
     if given is None:
         if pair is None:
             raise Mistyped("whose bond is it? Give --stash ADDRESS, or --from with its key")

@@ -4,8 +4,6 @@ restart finality.
 The binary form of exported blocks is Substrate's: their number (u64), then each SCALE(SignedBlock)
 in a row. The JSON form has one block per line, as in `chain_getBlock`. Both contain justifications,
 so that finality is preserved.
-
-The parts of a node take seconds to import: each command imports those that it needs.
 """
 
 from __future__ import annotations
@@ -18,11 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 
 import click
 
+from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.consensus.finality.records import read_voters
+from btt_chain.consensus.finality.warp import restart
 from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import OpenChain, is_by_hand, open_chain, reading_engine
 from btt_chain.node.service.paths import Paths, default_base_path
 from btt_chain.primitives.block import Block, SignedBlock
 from btt_chain.primitives.digest import GRANDPA, ConsensusEngineId
@@ -33,17 +36,16 @@ from btt_chain.primitives.strict_json import read_object
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
 from cli.common import show
-from cli.common.chain_data import chain_name, data_options, opened, plain_errors
+from cli.common.chain_data import chain_id_of, chain_name, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import input_file, output_file
-from cli.common.options import examples, json_option, stdout_option
+from cli.common.options import data_options, examples, json_option, stdout_option
 from cli.common.validator_keys import delete_records, place_of
+from genesis.checkpoint import Checkpoint
+from p2p.sync.types import Block as SyncBlock
+from runtime.frame.error import InvalidBlock
 from storage.kv import StorageError
-
-if TYPE_CHECKING:
-    from btt_chain.chain.client import Client
-    from btt_chain.node.service.config import NodeConfig
-    from btt_chain.node.service.lifecycle import OpenChain
+from storage.state import StateUnavailable
 
 CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""
@@ -71,13 +73,7 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     Keys and the node's identity are kept, and the record of what validators signed; on a
     development chain, which no other node has, that record goes as well.
     """
-    from genesis.catalogue import chain_named, load
-
-    name = chain_name(dev, chain)
-    known = chain_named(name)
-    with plain_errors():
-        chain_id = known.id if known else load(name).id
-    paths = Paths(base_path or default_base_path(), chain_id)
+    paths = Paths(base_path or default_base_path(), chain_id_of(dev, chain))
     database = paths.database
     if not database.exists():
         raise NotFound(f"{database} does not exist: there is nothing to delete")
@@ -208,9 +204,6 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     Each block is executed and checked like one that comes from a peer. A new database is made
     if there is none; blocks that are known are passed over, so that it can be run again.
     """
-    from btt_chain.node.service.config import NodeConfig
-    from btt_chain.node.service.lifecycle import is_by_hand, open_chain
-
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
     with plain_errors(), input_file(file) as source:
@@ -247,9 +240,6 @@ class Imported:
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
     """Import blocks, and finalize those with a proof in the file."""
-    from btt_chain.node.service.lifecycle import reading_engine
-    from p2p.sync.types import Block as SyncBlock
-
     client, engine = data.client, reading_engine(data, config)
     reader = BlockReader(source)
     done = Imported()
@@ -286,9 +276,6 @@ def _or_foreign(client: Client, header: Header, why: str) -> str:
 
 def _import_by_hand(data: OpenChain, source: IO[bytes]) -> Imported:
     """Import blocks; the new ones are final at the end."""
-    from btt_chain.chain.client import UnknownBlock
-    from runtime.frame.error import InvalidBlock
-
     client = data.client
     reader = BlockReader(source)
     done = Imported()
@@ -404,9 +391,6 @@ def check_block(
     which: str, dev: bool, chain: str | None, base_path: Path | None, as_json: bool
 ) -> None:
     """Execute a stored block again on its parent's state, and compare every root."""
-    from runtime.frame.error import InvalidBlock
-    from storage.state import StateUnavailable
-
     with opened(chain_name(dev, chain), base_path) as data:
         hash = _hash_of(data, which)
         header, body = data.client.header_of(hash), data.client.body(hash)
@@ -498,10 +482,6 @@ def restart_finality(
     block becomes final any more. All operators agree on one block whose state has other voters,
     stop their nodes, run this with its hash, and start again (docs/runbooks.md).
     """
-    from btt_chain.consensus.finality.warp import restart
-    from genesis.checkpoint import Checkpoint
-    from storage.state import StateUnavailable
-
     if not which.startswith("0x"):
         raise Mistyped("name the block by its hash: nodes may have different blocks at one height")
     with opened(chain_name(dev, chain), base_path) as data:
@@ -547,7 +527,5 @@ def restart_finality(
 
 def _set_that_voted(data: OpenChain) -> int:
     """Return the id of the set whose votes made the last final block final."""
-    from btt_chain.consensus.finality.records import read_voters
-
     stored = read_voters(data.store.aux_get)
     return 0 if stored is None else stored[0].current.set_id

@@ -15,22 +15,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from btt_chain.extras import needs_extra
-from btt_chain.testing import Devnet, network_file, state
+from btt_chain.testing import Devnet, DevNode, NodeStatus, network_file, state
 from btt_chain.testing.creation import Ports, Settings
+from btt_chain.testing.helper import Helper
+from btt_chain.testing.network_file import NetworkFile
 from cli.commands.devnet_common import FOLDER, VARIABLE, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
 from cli.commands.devnet_report import document, features, introduce, pid, show_helpers, trouble
 from cli.commands.devnet_schedule import Schedule
+from cli.commands.devnet_screen import spelt
+from cli.commands.devnet_view import watch_lines, watch_live
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
-from cli.common.node_options import asked_for
+from cli.common.node_options import asked_for, check_explorer
 from cli.common.options import (
     Command,
     Group,
@@ -40,11 +44,6 @@ from cli.common.options import (
     json_option,
     runtime_option,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.testing import DevNode, NodeStatus
-    from btt_chain.testing.helper import Helper
-    from btt_chain.testing.network_file import NetworkFile
 
 STOP_SECONDS: Final = 4.0
 """Seconds from the request to stop until nodes are killed."""
@@ -240,8 +239,6 @@ def _print_status(net: Devnet, found: Sequence[NodeStatus], wrong: Sequence[str]
     show.note(features(net))
     show_helpers(net)
     if net.groups is not None:
-        from cli.commands.devnet_screen import spelt
-
         show.note(f"the network is cut: {spelt(net.groups)} (devnet heal makes it whole)")
     for line in wrong:
         show.note(line)
@@ -298,9 +295,7 @@ def _check_extras(settings: Settings) -> None:
     if settings.providers and find_spec("numpy") is None:
         raise Refused(needs_extra("--providers needs", "work"))
     if settings.explorer_port is not None:
-        from cli.commands.explorer import check_installed
-
-        check_installed()
+        check_explorer()
 
 
 def _created(base: Path, settings: Settings, ports: Ports) -> Devnet:
@@ -361,8 +356,6 @@ def _attend(
 
 
 async def _watch(net: Devnet, interrupts: Interrupts, schedule: Schedule, *, as_json: bool) -> None:
-    from cli.commands.devnet_view import watch_lines, watch_live
-
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def on_stop() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from btt_chain.testing import Devnet, DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime, state
+from btt_chain.testing.members import node_named
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import base_path_option
 
@@ -51,8 +52,6 @@ def opened(named: Path | None) -> Iterator[Devnet]:
 
 def read_groups(net: Devnet, text: str) -> list[list[int]]:
     """Return a typed partition: `0,1/2,3` or `alice,bob/charlie`. Mistyped for other texts."""
-    from btt_chain.testing.members import node_named
-
     groups = [[word.strip() for word in group.split(",")] for group in text.split("/")]
     if not all(word for group in groups for word in group):
         raise Mistyped(f"{text!r} is not a partition: write groups of nodes like 0,1/2,3") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.testing import DevNode
 from cli.commands.devnet_common import base_option, opened, read_groups
 from cli.common import show
@@ -108,8 +109,6 @@ def add_node(name: str | None, base_path: Path | None, *, as_json: bool) -> None
 @json_option
 def keys(base_path: Path | None, *, as_json: bool) -> None:
     """Print the public keys and network addresses of the nodes, and all accounts with money."""
-    from btt_chain.crypto.keypair import KeyPair, Scheme
-
     with opened(base_path) as net:
         rows = [
             {

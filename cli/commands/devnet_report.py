@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from btt_chain.testing import Devnet, DevNode, NodeStatus
+from btt_chain.testing.creation import explorer_address
+from btt_chain.testing.helper import Helper
 from cli.common import show
 from cli.common.validators import few_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from btt_chain.testing import Devnet, DevNode, NodeStatus
-    from btt_chain.testing.helper import Helper
 
 
 def introduce(net: Devnet, seconds: float, option: str) -> None:
@@ -33,8 +30,6 @@ def introduce(net: Devnet, seconds: float, option: str) -> None:
 
 def document(net: Devnet, nodes: Sequence[NodeStatus]) -> dict[str, object]:
     """Return the state of a network as JSON; `nodes`: the status of each node."""
-    from btt_chain.testing.creation import explorer_address
-
     return {
         "basePath": str(net.base),
         "slotMs": net.slot_ms,
@@ -90,8 +85,6 @@ def features(net: Devnet) -> str:
 
 def show_helpers(net: Devnet) -> None:
     """Print the programs beside the nodes, if there are any."""
-    from btt_chain.testing.creation import explorer_address
-
     address = explorer_address(net.helpers)
     if address is not None:
         show.note(f"explorer: {address}")

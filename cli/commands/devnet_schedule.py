@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from btt_chain.testing import Devnet, DevnetError
+from btt_chain.testing.network_file import Fault, NetworkFile
+from cli.commands.devnet_common import read_groups
 from cli.common.errors import Mistyped
-
-if TYPE_CHECKING:
-    from btt_chain.testing.network_file import Fault, NetworkFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,6 @@ class Schedule:
 
     def check(self, net: Devnet) -> None:
         """Raise DevnetError, with file and line, for a name that the network does not have."""
-        from cli.commands.devnet_common import read_groups
-
         for fault in self.faults:
             try:
                 if fault.action == "partition":
@@ -63,8 +59,6 @@ class Schedule:
 
 
 def _do(net: Devnet, fault: Fault) -> None:
-    from cli.commands.devnet_common import read_groups
-
     match fault.action:
         case "kill":
             net.kill(fault.target)

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
 
-    from btt_chain.testing import NodeStatus
-    from btt_chain.testing.helper import Helper
-    from cli.commands.devnet_work import Work
+from btt_chain.client.amount import BTT
+from btt_chain.testing import NodeStatus
+from btt_chain.testing.helper import Helper
+from cli.commands.devnet_work import Work
 
 SLOTS_KEPT: Final = 40
 EVENTS_KEPT: Final = 40
@@ -69,9 +71,6 @@ class Section:
 
     def table(self, rows: int) -> Table:
         """Return the table with so many rows at most; the last says what is missing."""
-        from rich.table import Table
-        from rich.text import Text
-
         grid = Table(
             box=None, header_style="bold cyan", pad_edge=False, padding=(0, 1, 0, 0), expand=True
         )
@@ -135,8 +134,6 @@ class View:
         yield _fitted([events], room - top - 1, options.max_width)
 
     def _head(self, width: int) -> Iterator[RenderableType]:
-        from rich.text import Text
-
         best = max((node.best for node in self.nodes), default=0)
         final = max((node.finalized for node in self.nodes), default=0)
         line = Text.assemble(
@@ -158,8 +155,6 @@ class View:
         yield Text("   ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
 
     def _nodes(self) -> Section:
-        from rich.text import Text
-
         rows: list[Row] = []
         for node in self.nodes:
             said = ["-"] * 5
@@ -180,8 +175,6 @@ class View:
 
     def _ended(self) -> Section | None:
         """Return the programs that do not run, or died before; None if there are none."""
-        from rich.text import Text
-
         rows: list[Row] = [
             (helper.name, Text(helper.state, style=_COLOURS[helper.state]), str(helper.deaths),
              helper.last_death)
@@ -199,8 +192,6 @@ class View:
         )
 
     def _slots(self) -> Section:
-        from rich.text import Text
-
         rows: list[Row] = []
         after: int | None = None
         for block in reversed(self.blocks):
@@ -221,8 +212,6 @@ class View:
         return Section(("account", ">free", "address"), rows)
 
     def _events(self) -> Section:
-        from rich.text import Text
-
         # Text: a list in brackets is not markup.
         rows: list[Row] = [
             (f"{number:_}", name, Text(shown)) for number, name, shown in reversed(self.events)
@@ -232,8 +221,6 @@ class View:
 
 def short(planck: int) -> str:
     """Return an amount with four decimals, rounded down."""
-    from btt_chain.client.amount import BTT
-
     whole, part = divmod(planck, 10**BTT.decimals)
     return f"{whole:_}.{part * 10_000 // 10**BTT.decimals:04} {BTT.symbol}"
 
@@ -248,10 +235,6 @@ def _fitted(sections: Sequence[Section], room: int, width: int) -> RenderableTyp
 
     The first keeps its rows longest: rows are taken from the longest of the others.
     """
-    from rich.console import Group
-    from rich.constrain import Constrain
-    from rich.text import Text
-
     rows = [len(section.rows) for section in sections]
     spare = room - _lines(sections) + sum(rows)
     others = range(1, len(rows))
@@ -279,8 +262,6 @@ def _lines(sections: Sequence[Section]) -> int:
 
 def _beside(left: RenderableType, right: RenderableType) -> RenderableType:
     """Return two columns."""
-    from rich.table import Table
-
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=LEFT)
     grid.add_column(ratio=1)

@@ -14,22 +14,27 @@ import tty
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from btt_chain.client.chain import read_header
+from rich.live import Live
+
+from btt_chain.client.chain import BlockView, Chain, read_header
 from btt_chain.client.errors import ClientError
+from btt_chain.client.values import field
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.testing import Devnet, Funds, NodeStatus
+from btt_chain.testing.creation import explorer_address
+from btt_chain.testing.keeper import Keeper
 from cli.commands.devnet_events import rows_of
+from cli.commands.devnet_schedule import Schedule
 from cli.commands.devnet_screen import EVENTS_KEPT, SLOTS_KEPT, Balance, Block, View
+from cli.commands.devnet_work import look
 from cli.common import show
 from cli.common.block_facts import author_of
 from cli.common.errors import Refused
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import BlockView, Chain
-    from btt_chain.testing import Devnet, Funds, NodeStatus
-    from cli.commands.devnet_schedule import Schedule
+from cli.common.session import open_chain
+from genesis.accounts import address, dev_account
 
 ACCOUNTS_SHOWN: Final = 6
 LOOK_BACK: Final = 16
@@ -44,10 +49,6 @@ class Watcher:
 
     def __init__(self, net: Devnet, *, with_accounts: bool) -> None:
         """Watch a network that has been started."""
-        from btt_chain.testing.creation import explorer_address
-        from btt_chain.testing.keeper import Keeper
-        from genesis.accounts import address, dev_account
-
         self.net = net
         self.view = View(str(net.base), explorer_address(net.helpers))
         self.news: list[Block] = []
@@ -93,8 +94,6 @@ class Watcher:
             if self._with_accounts:
                 view.accounts = await _accounts(chain, self._funded)
             if self.news and any(helper.is_provider for helper in self.net.helpers):
-                from cli.commands.devnet_work import look
-
                 view.work = await look(chain.connection, self.net)
         except ClientError:
             # A node may be killed at any moment, which is a purpose of a devnet. And a block that
@@ -124,7 +123,6 @@ class Watcher:
                 await self.close()
         if self._chain is None:
             url = self.net.node(source.index).ws
-            from cli.common.session import open_chain
 
             self._chain = await self._connection.enter_async_context(open_chain(url, PATIENCE))
             self._source = source.index
@@ -179,8 +177,6 @@ class Watcher:
 
 
 async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[Balance]:
-    from btt_chain.client.values import field
-
     rows = []
     for each in funded:
         info = await chain.storage("System.Account", each.address)
@@ -191,8 +187,6 @@ async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[Balance]:
 
 async def watch_live(net: Devnet, stop: asyncio.Event, schedule: Schedule) -> None:
     """Show the tables on the whole terminal until `stop` is set, or the key q is pressed."""
-    from rich.live import Live
-
     watcher = Watcher(net, with_accounts=True)
     view = watcher.view
     # The alternate screen: nothing remains of a picture of another size.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.paging import listed
 from btt_chain.primitives.digits import whole_number
-
-if TYPE_CHECKING:
-    from btt_chain.testing import Devnet
+from btt_chain.testing import Devnet
+from genesis.accounts import address, dev_account
 
 STATES: Final = (
     "posted", "assigned", "computing", "committed", "checking", "pending", "finalized",
@@ -73,8 +72,6 @@ class Work:
 
 async def look(client: Connection, net: Devnet) -> Work:
     """Read all jobs, and the earnings and weights of the providers."""
-    from genesis.accounts import address, dev_account
-
     work = Work()
     jobs = await listed(client.call, "work_jobs", None, False)
     work.states = Counter(str(job.get("state")) for job in jobs)
@@ -106,8 +103,6 @@ async def look(client: Connection, net: Devnet) -> Work:
 
 async def _weights(client: Connection, validators: list[str]) -> dict[str, str]:
     """Return for each provider the validator of its score, and its share of all scores."""
-    from genesis.accounts import address, dev_account
-
     scores: dict[str, tuple[str, int]] = {}
     whole = 0
     for key in validators:

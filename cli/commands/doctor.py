@@ -11,11 +11,10 @@ import asyncio
 import os
 import re
 import resource
-import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -24,14 +23,16 @@ from btt_chain.client.errors import ClientError, Disconnected, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.wire import header_number
 from btt_chain.crypto.hashing import twox_64_concat, twox_128
-from btt_chain.keystore.record import read, record_path
 from btt_chain.lazyclass import dataclass
+from btt_chain.node.engine.log_lines import called
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.primitives import ss58
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale.compact import compact_decode
 from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
 from btt_chain.testing import Devnet, DevnetError
+from btt_chain.testing.process import listener
 from btt_chain.web.addresses import is_here
 from cli.commands.devnet_common import VARIABLE, located
 from cli.commands.devnet_report import trouble
@@ -42,7 +43,6 @@ from cli.commands.doctor_rules import (
     Votes,
     fail,
     judge_clock,
-    judge_disk,
     judge_files,
     judge_finality,
     judge_keys,
@@ -64,10 +64,6 @@ from cli.common.options import (
     examples,
     json_option,
 )
-from storage.kv import Locked, StorageError
-
-if TYPE_CHECKING:
-    from genesis.spec import ChainSpec
 
 PATIENCE_SLOTS: Final = 4
 LONGEST_WAIT: Final = 30.0
@@ -78,7 +74,6 @@ ROUNDS_WANTED: Final = 3
 """Number of completed rounds, so that a slightly late voter is not reported as missing."""
 ROUNDS_PATIENCE: Final = 15.0
 """Seconds to watch the rounds of finality; one that takes ten is waiting for a voter."""
-_KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
 
 
 @examples(
@@ -105,7 +100,8 @@ def doctor(
     checks += look_at_machine(url, is_up=is_up)
     checks += look_at_programs(url)
     if base_path is not None or chain is not None:
-        from btt_chain.node.service.paths import default_base_path
+        # Imported here: it opens databases, and takes a second.
+        from cli.commands.doctor_data import look_at_data
 
         checks += look_at_data(base_path or default_base_path(), chain, is_up=is_up)
     if as_json:
@@ -388,19 +384,15 @@ def _key(pallet: str, item: str) -> str:
 
 def _named(account: bytes) -> str:
     """Return the address, followed by the name of a well-known development account."""
-    from btt_chain.node.engine.log_lines import called
-
     address, name = ss58.encode(account), called(account)
     return address if "…" in name else f"{address} ({name})"
 
 
-# ---- checks of machine and data
+# ---- checks of machine and programs
 
 
 def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
     """Check the limits of the node's process, and find the process on its port if it is down."""
-    from btt_chain.testing.process import listener
-
     parts = urlsplit(url)
     if not is_here(parts.hostname or "") or parts.port is None:
         return []
@@ -451,105 +443,3 @@ def _limit_of(pid: int) -> int | None:
         return None
     found = re.search(r"Max open files\s+(\d+)", text)
     return None if found is None else int(found[1])
-
-
-def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
-    """Check disk, database, keys and signing record below a base path."""
-    place = next(folder for folder in (base, *base.absolute().parents) if folder.exists())
-    checks = [judge_disk(shutil.disk_usage(place).free, place)]
-    if chain is None:
-        return checks
-    from btt_chain.node.service.paths import Paths
-    from genesis.catalogue import load
-    from genesis.spec import SpecError
-
-    try:
-        spec = load(chain)
-    except (SpecError, OSError) as error:
-        return [*checks, fail("chain", str(error), "name the chain that the node runs")]
-    paths = Paths(base, spec.id)
-    return [
-        *checks,
-        look_at_database(base, chain, paths.database, is_up=is_up),
-        *look_at_keys(paths.keystore, paths.signing, spec),
-    ]
-
-
-def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> Check:
-    """Check that a node could open the database; one in use is not touched."""
-    from btt_chain.node.service.config import NodeConfig
-    from btt_chain.node.service.lifecycle import WrongChain, open_chain
-
-    if not database.exists():
-        return ok("database", f"none yet at {database}: the node makes it")
-    if is_up:
-        return ok("database", f"in use at {database}")
-    try:
-        opened = open_chain(NodeConfig(chain, base), create=False)
-    except Locked:
-        return warn("database", f"in use at {database}, by a node that does not answer here",
-                    "it starts, hangs, or answers elsewhere (--url): see its log")  # fmt: skip
-    except (StorageError, WrongChain, ValueError) as error:
-        return fail("database", str(error), "docs/runbooks.md: restore from a backup")
-    try:
-        best = opened.client.best().number
-    finally:
-        opened.close()
-    return ok("database", f"whole, best block {best}")
-
-
-def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
-    """Check that keys are private, and that each has its signing record."""
-    from btt_chain.keystore.errors import RecordError
-    from genesis.build import build
-
-    files = sorted(keystore.glob("*.json")) if keystore.is_dir() else []
-    publics = [(file, _KEY_FILE.fullmatch(file.name)) for file in files]
-    keys = [(file, bytes.fromhex(found[1])) for file, found in publics if found is not None]
-    if not keys:
-        return [ok("keystore", f"no keys in {keystore}")]
-    exposed = [file.name for file, _ in keys if file.stat().st_mode & 0o077]
-    checks = [ok("keystore", f"{len(keys)} keys in {keystore}")]
-    if exposed:
-        checks = [
-            fail("keystore", f"others may read {', '.join(exposed)}",
-                 f"chmod 600 {keystore}/*; if others have read them, make new keys")
-        ]  # fmt: skip
-    genesis = build(spec).hash
-    lacking, damaged, waiting = [], [], []
-    for _, public in keys:
-        path = record_path(signing, genesis, public)
-        if not path.exists():
-            lacking.append(f"0x{public.hex()[:8]}…")
-            continue
-        try:
-            ledger = read(path, genesis, public)
-            if ledger.unsure:
-                why = f" ({ledger.reason})" if ledger.reason else ""
-                waiting.append(f"0x{public.hex()[:8]}…{why}")
-        except RecordError as error:
-            damaged.append(str(error))
-    if damaged:
-        return [
-            *checks,
-            fail("signing record", "; ".join(damaged),
-                 "bring a newer copy (btt-chain signing import); never delete it"),
-        ]  # fmt: skip
-    if lacking:
-        seen = f"none for {', '.join(lacking)}"
-        if not spec.is_live:
-            return [*checks, ok("signing record", f"{seen}: the node makes it")]
-        return [
-            *checks,
-            fail("signing record", seen,
-                 "bring it from where the key signed before (btt-chain signing import); only for a "
-                 "key that never signed: --i-know-this-key-never-signed"),
-        ]  # fmt: skip
-    if waiting:
-        return [
-            *checks,
-            warn("signing record", f"signs nothing yet: {', '.join(waiting)}",
-                 "the node watches a session whether another node signs with them; the log says "
-                 "until when (docs/keys.md: the doppelgaenger watch)"),
-        ]  # fmt: skip
-    return [*checks, ok("signing record", f"there for all {len(keys)} keys")]

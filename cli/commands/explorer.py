@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-import time
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import click
 
-from btt_chain.extras import needs_extra
 from btt_chain.primitives.digits import whole_number
 from btt_chain.web.addresses import is_here
-from cli.common import show
-from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.errors import ExitCode, Mistyped
 from cli.common.logs import log_option, parse_filters, start
+from cli.common.node_options import check_explorer
 from cli.common.options import (
     DEFAULT_URL,
     Command,
@@ -32,18 +22,8 @@ from cli.common.options import (
     json_option,
 )
 
-if TYPE_CHECKING:
-    from btt_chain.explorer.audit import Trie
-    from btt_chain.explorer.doctor import Finding
-    from btt_chain.explorer.service import Settings
-    from btt_chain.web.proxies import Proxies
-
 LISTEN: Final = "127.0.0.1:4480"
 MAX_DAYS: Final = 36_500
-DOCTOR_SECONDS: Final = 10.0
-NODE_SECONDS: Final = 30.0
-"""Maximum time for the start of a node that this program is started with."""
-"""Seconds that the page of the node's health waits for an answer."""
 
 
 def explorer_options(command: Command) -> Command:
@@ -106,33 +86,21 @@ def explorer(
     """
     if ctx.invoked_subcommand is not None:
         return
-    import asyncio
-
-    from btt_chain.explorer.index.store import IndexRefused
-    from cli.common.session import run_until_stopped
-
     start(parse_filters(filters))
     host, port = address_of(listen, is_public=public)
-    settings = replace(
-        _settings(
-            url, base_path, host=host, port=port, first=first, keep_ms=keep_of(keep),
-            is_public=public,
-        ),
-        proxies=proxies_of(proxies),
-        hosts=hosts,
-    )  # fmt: skip
-    if until_input_ends:
-        _end_with_input()
-        _wait_for_node(url)
-    from btt_chain.explorer.service import run
+    kept_ms = keep_of(keep)
+    check_explorer()
+    # Imported here, and in `audit`: the pages need an extra package, and take a second to import.
+    from cli.commands.explorer_program import proxies_of, serve, settings_of
 
-    try:
-        # Not uvloop: it takes 2 MiB, and the pages' time is that of their making.
-        run_until_stopped(run(settings))
-    except IndexRefused as error:
-        raise Refused(str(error)) from None
-    except asyncio.CancelledError:
-        raise click.Abort from None
+    settings = settings_of(url, base_path)
+    serve(
+        replace(
+            settings, host=host, port=port, first=first, keep_ms=kept_ms, is_public=public,
+            proxies=proxies_of(proxies), hosts=hosts,
+        ),
+        until_input_ends=until_input_ends,
+    )  # fmt: skip
 
 
 @examples("btt-chain explorer audit", "btt-chain explorer audit --base-path index --json")
@@ -141,33 +109,10 @@ def explorer(
 @json_option
 def audit(url: str, base_path: Path | None, as_json: bool) -> None:
     """Audit the index against its node now. Exit code 1 if a check fails."""
-    from btt_chain.explorer.audit import BAD
-    from btt_chain.explorer.index.store import IndexRefused
-    from btt_chain.explorer.service import FILE
-    from btt_chain.explorer.service import audit as audit_index
-    from cli.common.session import run
+    check_explorer()
+    from cli.commands.explorer_program import print_audit
 
-    settings = _settings(url, base_path)
-    if not (settings.base / FILE).is_file():
-        raise NotFound(f"there is no index in {settings.base}: `btt-chain explorer` makes one")
-    try:
-        height, report = run(audit_index(settings))
-    except IndexRefused as error:
-        raise Refused(str(error)) from None
-    if as_json:
-        show.document(
-            {
-                "height": height,
-                "checks": [
-                    {"name": each.name, "result": each.result, "detail": each.detail}
-                    for each in report
-                ],
-            }
-        )
-    else:
-        show.note(f"audit at final block {height}")
-        show.table(("check", "result", "detail"), [(c.name, c.result, c.detail) for c in report])
-    if any(each.result == BAD for each in report):
+    if not print_audit(url, base_path, as_json=as_json):
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 
@@ -183,16 +128,6 @@ def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
     return host, number
 
 
-def proxies_of(given: Sequence[str]) -> Proxies:
-    """Return the proxies whose reports are believed. Raises Mistyped."""
-    from btt_chain.web.proxies import Proxies
-
-    try:
-        return Proxies(given)
-    except ValueError as error:
-        raise Mistyped(f"--trusted-proxy: {error}") from None
-
-
 def keep_of(text: str | None) -> int | None:
     """Return the milliseconds of a number of days, such as `30d`. Raises Mistyped."""
     if text is None:
@@ -201,82 +136,3 @@ def keep_of(text: str | None) -> int | None:
     if not days:
         raise Mistyped(f"{text!r} is not a number of days: write it like 30d, 1d at least")
     return days * 86_400_000
-
-
-def _wait_for_node(url: str) -> None:
-    """Wait until the node that this program is started with accepts connections.
-
-    It starts at the same time, and would be reported as missing. One that never does so is.
-    """
-    import socket
-
-    node = urlsplit(url)
-    end = time.monotonic() + NODE_SECONDS
-    while time.monotonic() < end:
-        with suppress(OSError), socket.create_connection((node.hostname, node.port), timeout=1):
-            return
-        time.sleep(0.05)
-
-
-def _end_with_input() -> None:
-    """Interrupt this process when its standard input ends: its parent is gone, however it ended."""
-
-    def wait() -> None:
-        while sys.stdin.buffer.read(1024):
-            pass
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _settings(
-    url: str, base_path: Path | None, host: str = "127.0.0.1", port: int = 0, first: int = 0, *,
-    keep_ms: int | None = None, is_public: bool = False,
-) -> Settings:  # fmt: skip
-    check_installed()
-    from btt_chain.explorer.service import Settings
-
-    def ready(address: str) -> None:
-        show.note(f"explorer: {address}")
-
-    return Settings(
-        url,
-        base_path or default_base(),
-        _trie(),
-        host,
-        port,
-        first,
-        keep_ms,
-        is_public=is_public,
-        examine=lambda: _examine(url),
-        on_ready=ready,
-    )
-
-
-async def _examine(url: str) -> list[Finding]:
-    """Return the checks of `btt-chain doctor` that need no files of the node."""
-    from btt_chain.explorer.doctor import Finding
-    from cli.commands.doctor import look_at_node
-
-    checks = await look_at_node(url, DOCTOR_SECONDS)
-    return [Finding(each.name, each.verdict.value, each.seen, each.todo) for each in checks]
-
-
-def check_installed() -> None:
-    """Raise Refused if the pages' package is missing."""
-    if find_spec("jinja2") is None:
-        raise Refused(needs_extra("the explorer's pages need jinja2 from", "explorer"))
-
-
-def default_base() -> Path:
-    """Return the folder of the index if none is named."""
-    from btt_chain.node.service.paths import default_base_path
-
-    return default_base_path() / "explorer"
-
-
-def _trie() -> Trie:
-    from btt_chain.explorer.audit import Trie
-    from storage.trie import ordered_root, verify_proof
-
-    return Trie(verify_proof, ordered_root)

@@ -15,15 +15,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
 from btt_chain.scale import u16, u32
-from cli.commands.facility_audits import audits
-from cli.commands.facility_issuing import issuing
-from cli.commands.facility_members import members
-from cli.commands.facility_months import months
 from cli.common import show
 from cli.common.errors import Mistyped
-from cli.common.files import hash_of
 from cli.common.options import Group
-from cli.common.working import read_id
+from cli.common.working import hash_of, read_id
 from cli.declared import Chosen, composed, decided, query, send
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
@@ -53,9 +48,14 @@ facility = Group(
     thirty days count for the milestone burns.
     """,
 )
-for _part in (months, issuing, audits, members):
-    for _command in _part.commands.values():
-        facility.add_command(_command)
+facility.add_parts(
+    {
+        "facility_months:months": ("month", "rules", "subscribe"),
+        "facility_issuing:issuing": ("claims", "close", "device", "issue", "keys", "serve", "sign"),
+        "facility_audits:audits": ("answer", "appeal"),
+        "facility_members:members": ("member", "subtotals"),
+    }
+)
 
 
 # ---- queries

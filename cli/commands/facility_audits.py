@@ -14,7 +14,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32
 from cli.common import show
-from cli.common.care import FOLDER, Facility, facility_folder, last_month, month_option
+from cli.common.care import Facility, last_month
+from cli.common.care_folders import FOLDER, facility_folder, month_option
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.vaults import write_folder

@@ -1,4 +1,4 @@
-"""`btt-chain facility issue|claims|sign|serve|device`: points for patients, off the chain."""
+"""`btt-chain facility issue|claims|sign|serve|device|keys|close`: points for patients."""
 
 from __future__ import annotations
 
@@ -20,30 +20,36 @@ from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.views import ViewClient
 from btt_chain.daemon import Daemon
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u16, u64
 from cli.common import show
+from cli.common.calls import report
 from cli.common.care import (
-    FOLDER,
     Facility,
     account_id,
-    care_folder_option,
     current,
     epoch_of,
-    facility_folder,
     keys_of,
-    member_of,
-    month_option,
+    last_month,
     rule_of,
-    secret_option,
     slot_of,
     words,
 )
 from cli.common.care import (
     calendar as calendar_of,
 )
+from cli.common.care_folders import (
+    FOLDER,
+    care_folder_option,
+    facility_folder,
+    member_of,
+    month_option,
+    secret_option,
+)
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import read_bytes, read_object_file
 from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender
 from cli.common.session import first_step, from_hex, run_until_stopped
 from cli.common.vaults import write_folder, write_private
 from cli.declared import program
@@ -296,3 +302,63 @@ def device_proof(
     if device is None or counter is None or signature is None:
         raise Mistyped("--kind device needs --device, --counter and --signature")
     return DeviceProof(from_hex(device, "the key"), counter, from_hex(signature, "the signature"))
+
+
+# ---- the month's keys and its end
+
+
+@program(
+    issuing, "btt-chain facility keys --secret secret.txt --from clinic.key",
+    options=(month_option, *FOLDER),
+)  # fmt: skip
+async def keys(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
+    """Make the four keys of a month (the next one by default) and publish them.
+
+    The keys stay in the folder, encrypted; their public parts go to the chain before the month
+    begins. Run again, it publishes the same keys.
+    """
+    who = AccountId(sender.account)
+    number = int((await current(chain)).month) + 1 if month is None else month
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        moduli = await asyncio.to_thread(folder.make_keys, number)
+    on_chain = await keys_of(chain, who, number)
+    if on_chain and on_chain != moduli:
+        raise Refused(f"the chain has other keys of month {number}: use the folder that has them")
+    if on_chain and sender.as_json:
+        show.document({"month": number, "block": None})
+    elif on_chain:
+        show.note(f"the keys of month {number} are on the chain already")
+    else:
+        sent = await sender.send(chain, "Incentives", "publish_keys", month=number, keys=moduli)
+        text = f"the keys of month {number} are published, in block {to_hex(sent.block)}"
+        report(sent, sender.as_json, text, month=number)
+
+
+@program(
+    issuing, "btt-chain facility close --secret secret.txt --from clinic.key",
+    options=(month_option, *FOLDER),
+)  # fmt: skip
+async def close(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
+    """Close a month (the last one by default), in the first three days of the next one.
+
+    The commitment to all evidence goes to the chain, with the sum of points. It is final.
+    """
+    number = await last_month(chain) if month is None else month
+    if number >= int((await current(chain)).month):
+        raise Refused(f"month {number} is not over yet")
+    # An activity that is recorded after the root is computed would be missing under it.
+    with facility_folder(base_path, secret, chain.genesis, sender.account) as folder:
+        closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
+    sent = await sender.send(
+        chain, "Incentives", "close_month", month=number, root=closing.root,
+        leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip
+    text = f"month {number} is closed with {closing.points} points"
+    report(
+        sent, sender.as_json, f"{text}, in block {to_hex(sent.block)}", month=number,
+        root=to_hex(closing.root), leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip

@@ -10,7 +10,8 @@ from btt_chain.client.views import ViewClient
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.ss58 import encode
 from cli.common import show
-from cli.common.care import FOLDER, Facility, current, facility_folder, month_option
+from cli.common.care import Facility, current
+from cli.common.care_folders import FOLDER, facility_folder, month_option
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.declared import program

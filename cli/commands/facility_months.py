@@ -1,34 +1,21 @@
-"""`btt-chain facility rules|subscribe|keys|close|month`: a facility's months on the chain."""
+"""`btt-chain facility rules|subscribe|month`: a facility's months on the chain."""
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Final
 
 from btt_chain.client.views import ViewClient
 from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule
-from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import Evidence
-from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u16, u32
 from cli.common import show
-from cli.common.calls import report
-from cli.common.care import (
-    FOLDER,
-    Facility,
-    current,
-    facility_folder,
-    keys_of,
-    last_month,
-    month_option,
-)
-from cli.common.errors import NotFound, Refused
+from cli.common.care import Facility, current
+from cli.common.errors import NotFound
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import composed, program, query
+from cli.declared import composed, query
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.facilities.types import Size
@@ -104,63 +91,6 @@ async def price_of(chain: ViewClient, size: Size) -> int | None:
     """Return the planck of a month now; None without a price, which the call itself says."""
     price = await chain.api(OracleApi.get_value, DataProviderId.Aggregated, PRICE_KEY)
     return None if price is None else int(subscription(size, price.value))
-
-
-@program(
-    months, "btt-chain facility keys --secret secret.txt --from clinic.key",
-    options=(month_option, *FOLDER),
-)  # fmt: skip
-async def keys(
-    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
-) -> None:
-    """Make the four keys of a month (the next one by default) and publish them.
-
-    The keys stay in the folder, encrypted; their public parts go to the chain before the month
-    begins. Run again, it publishes the same keys.
-    """
-    who = AccountId(sender.account)
-    number = int((await current(chain)).month) + 1 if month is None else month
-    with facility_folder(base_path, secret, chain.genesis, who) as folder:
-        moduli = await asyncio.to_thread(folder.make_keys, number)
-    on_chain = await keys_of(chain, who, number)
-    if on_chain and on_chain != moduli:
-        raise Refused(f"the chain has other keys of month {number}: use the folder that has them")
-    if on_chain and sender.as_json:
-        show.document({"month": number, "block": None})
-    elif on_chain:
-        show.note(f"the keys of month {number} are on the chain already")
-    else:
-        sent = await sender.send(chain, "Incentives", "publish_keys", month=number, keys=moduli)
-        text = f"the keys of month {number} are published, in block {to_hex(sent.block)}"
-        report(sent, sender.as_json, text, month=number)
-
-
-@program(
-    months, "btt-chain facility close --secret secret.txt --from clinic.key",
-    options=(month_option, *FOLDER),
-)  # fmt: skip
-async def close(
-    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
-) -> None:
-    """Close a month (the last one by default), in the first three days of the next one.
-
-    The commitment to all evidence goes to the chain, with the sum of points. It is final.
-    """
-    number = await last_month(chain) if month is None else month
-    if number >= int((await current(chain)).month):
-        raise Refused(f"month {number} is not over yet")
-    # An activity that is recorded after the root is computed would be missing under it.
-    with facility_folder(base_path, secret, chain.genesis, sender.account) as folder:
-        closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
-    sent = await sender.send(
-        chain, "Incentives", "close_month", month=number, root=closing.root,
-        leaves=closing.leaves, points=closing.points,
-    )  # fmt: skip
-    text = f"month {number} is closed with {closing.points} points"
-    report(
-        sent, sender.as_json, f"{text}, in block {to_hex(sent.block)}", month=number,
-        root=to_hex(closing.root), leaves=closing.leaves, points=closing.points,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,13 @@ from cli.common.computing import (
 )
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, read_beginning, resolve, shortened
+from cli.common.keys import key_pair, read_secret
 from cli.common.options import (
     Command,
     Group,
     connection_options,
     examples,
-    key_pair,
     query_options,
-    read_secret,
 )
 from cli.common.sending import Sender, asking_options, signing_options
 from cli.common.session import run, run_until_stopped

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.work.errors import WorkError
 from cli.common.computing import lacks_extra, load_package, member_option
 from cli.common.errors import Refused
 from cli.common.options import Command
@@ -57,7 +58,6 @@ def read_inputs(
     """Return a model's package and the inputs of files for it. Refused if either is damaged."""
     whole = load_package(package)
     try:
-        from btt_chain.work.errors import WorkError
         from btt_chain.work.inputs.files import read
     except ImportError as missing:
         raise lacks_extra(missing) from None

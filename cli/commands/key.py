@@ -19,18 +19,20 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
 from cli.commands import ceremony, keystore, node_key, session_keys
 from cli.common import show
+from cli.common.keys import (
+    key_pair,
+    network_options,
+    read_secret,
+    scheme_named,
+    scheme_option,
+)
 from cli.common.messages import message_of, message_options, print_verdict
 from cli.common.options import (
     Command,
     Group,
     examples,
     json_option,
-    key_pair,
-    network_options,
     password_options,
-    read_secret,
-    scheme_named,
-    scheme_option,
 )
 from cli.common.session import from_hex
 from cli.common.wallets import Passwords

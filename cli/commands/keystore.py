@@ -19,10 +19,15 @@ from btt_chain.keystore.store import stored_keys
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
 from cli.common.key_state import KEY_TYPES, key_reports
-from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, read_secret
+from cli.common.keys import SCHEMES, read_secret
+from cli.common.options import (
+    DEFAULT_URL,
+    data_options,
+    examples,
+    json_option,
+)
 from cli.common.session import open_chain, run
 from cli.common.types import Seconds
 from cli.common.validator_keys import (

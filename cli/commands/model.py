@@ -17,9 +17,10 @@ from btt_chain.present import Context, record
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import codec, u16, u32
+from btt_chain.work.errors import WorkError
 from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.ids import model_id
-from btt_chain.work.shapes import largest_proof
+from btt_chain.work.shapes import VECTORS_FROM, largest_proof
 from cli.common import show
 from cli.common.computing import folder_of, folder_option, lacks_extra, load_package, work_chain
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -35,7 +36,7 @@ from runtime.pallets.jobs.views import ModelView
 from runtime.pallets.models.types import CheckMode
 
 if TYPE_CHECKING:
-    from btt_chain.work.package import Header
+    from btt_chain.work.package import Package
 
 
 model = Group("model", help="Import models, register them, look at them.")
@@ -66,9 +67,8 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
     random inputs. The package holds manifest, weights, and how inputs are prepared.
     """
     try:
-        from btt_chain.work.errors import WorkError
         from btt_chain.work.onnx_import import load
-        from btt_chain.work.package import Header, Package, Preparation, read_preparation, save
+        from btt_chain.work.package import Package, Preparation, read_preparation, save
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
@@ -86,7 +86,7 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
         raise Refused(f"{(prepare or file).name}: {reason}") from None
     except OSError as error:
         raise Refused(f"{out} cannot be written: {error.strerror}") from None
-    _print_header(Header(package.manifest, preparation), as_json, {"package": str(out)})
+    _print_header(package, as_json, {"package": str(out)})
 
 
 @examples("btt-chain model show net.btt", "btt-chain model show 0x4fd3...")
@@ -96,7 +96,7 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
 def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a package, or a registered model by its id."""
     if Path(which).is_file():
-        _print_header(_header(Path(which)), as_json, {})
+        _print_header(load_package(Path(which)), as_json, {})
         return
     if not is_beginning(which):
         raise Mistyped(f"there is no package {which!r}, and it is not a model: {ID_FORM}")
@@ -193,9 +193,9 @@ def register(
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
     sender = Sender.of(options, as_json)
-    header, raw = _header(package), package.read_bytes()
-    id = model_id(header.manifest)
-    mode = mode_of(check, int(header.manifest.macs))
+    whole, raw = load_package(package), package.read_bytes()
+    id = model_id(whole.manifest)
+    mode = mode_of(check, int(whole.manifest.macs))
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
@@ -210,7 +210,7 @@ def register(
                     "`btt-chain job gateway` first, which serves it, or give --endpoint"
                 )
             done = await sender.submit(
-                chain, "Models", "register", manifest=header.manifest,
+                chain, "Models", "register", manifest=whole.manifest,
                 model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
             )  # fmt: skip
@@ -226,24 +226,13 @@ def register(
 
 def mode_of(check: str, macs: int) -> CheckMode:
     """Return the check mode of `--check` for items of that many multiplications."""
-    # It imports libp2p, which takes seconds.
-    from btt_chain.compute.verifier.checking import VECTORS_FROM
-
     if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):
         return CheckMode.Vectors
     return CheckMode.Reexecute
 
 
-def _header(package: Path) -> Header:
-    whole = load_package(package)
-
-    from btt_chain.work.package import Header as Head
-
-    return Head(whole.manifest, whole.preparation)
-
-
-def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
-    manifest = header.manifest
+def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None:
+    manifest = package.manifest
     graph = manifest.graph
     weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
     id = to_hex(model_id(manifest))
@@ -260,9 +249,9 @@ def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
     }
     if as_json:
         document: dict[str, object] = {"model": id, **more, **facts}
-        show.document(document | {"preparation": header.preparation.as_json()})
+        show.document(document | {"preparation": package.preparation.as_json()})
         return
-    names = header.preparation.as_json()
+    names = package.preparation.as_json()
     source = f"{names['source']}, " if "source" in names else ""
     show.record(
         {
@@ -274,7 +263,7 @@ def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
             "weights": f"{weights:_} bytes",
             "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
             f"{facts['largestProofBytes']:_}",
-            "inputs": f"{source}labels: {', '.join(header.preparation.labels) or 'none'}",
+            "inputs": f"{source}labels: {', '.join(package.preparation.labels) or 'none'}",
         }
     )
 

@@ -23,6 +23,7 @@ from btt_chain.wallet.entries import Entry, multisig_account
 from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
+from cli.common.keys import network_options
 from cli.common.multisigs import (
     Waiting,
     check_signer,
@@ -37,7 +38,6 @@ from cli.common.options import (
     Group,
     examples,
     json_option,
-    network_options,
     wallet_option,
 )
 from cli.common.sending import Sender

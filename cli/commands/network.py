@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from btt_chain.client.amount import BTT, AmountError, Currency
+from btt_chain.keystore import Keystore, Password
+from btt_chain.keystore.launch import make_records
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.paths import Paths, default_base_path
 from cli.common import show
-from cli.common.chain_data import live_chain, live_chain_options, plain_errors
+from cli.common.chain_data import live_chain, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
 from cli.common.options import (
@@ -21,6 +26,7 @@ from cli.common.options import (
     data_path_option,
     examples,
     json_option,
+    live_chain_options,
 )
 from cli.common.types import RANDOMNESS
 from cli.common.validator_keys import (
@@ -29,13 +35,13 @@ from cli.common.validator_keys import (
     keystore_password_options,
     plain_key_errors,
 )
+from genesis.accounts import address
+from genesis.build import build
+from genesis.catalogue import load, read_holders
+from genesis.census import Census, census
+from genesis.ceremony import Ceremony, Entry, Plan, assemble, inspect, load_entry, load_parameters
+from genesis.validators import BOND
 from storage.kv import Locked
-
-if TYPE_CHECKING:
-    from btt_chain.keystore import Password
-    from btt_chain.node.service.paths import Paths
-    from genesis.census import Census
-    from genesis.ceremony import Ceremony, Entry
 
 CHOSEN: Final = ("slotMs", "epochSlots", "reelectionEpochs", "unbondingEpochs", "reportEpochs")
 """Parameters with an option."""
@@ -122,11 +128,6 @@ def init(
     The result depends on these files only, not on who makes it or in which order they are named:
     any party can make it again and compare the genesis hash.
     """
-    from genesis.build import build
-    from genesis.catalogue import read_holders
-    from genesis.ceremony import Plan, assemble, load_entry, load_parameters
-    from genesis.validators import BOND
-
     base = live_chain(preset)
     try:
         planck = BOND if bond is None else BTT.parse(bond)
@@ -196,9 +197,6 @@ def check(
     Every signature is checked, the state of block zero is compared with the entries, and your own
     entry must be there. Nothing is written. Compare the genesis hash with the others by voice.
     """
-    from genesis.census import census
-    from genesis.ceremony import load_entry
-
     found = _inspected(spec)
     word = keystore_password(password, password_filename, password_interactive)
     own = _own_entry(found, _paths(found, base_path), word)
@@ -243,8 +241,6 @@ def accept(
     You vouch that it has not, and that nothing was signed with these keys: a record that is begun
     again forgets what was signed, and the bond is lost. Once per network, before the first start.
     """
-    from btt_chain.keystore.launch import make_records
-
     found = _inspected(spec)
     wanted = "0x" + found.genesis.hash.hex()
     if "0x" + genesis_hash.lower().removeprefix("0x") != wanted:
@@ -274,23 +270,16 @@ def accept(
 
 
 def _inspected(spec: Path) -> Ceremony:
-    from genesis.catalogue import load
-    from genesis.ceremony import inspect
-
     with plain_errors():
         return inspect(load(str(spec)))
 
 
 def _paths(found: Ceremony, base_path: Path | None) -> Paths:
-    from btt_chain.node.service.paths import Paths, default_base_path
-
     return Paths(base_path or default_base_path(), found.spec.id)
 
 
 def _own_entry(found: Ceremony, paths: Paths, word: Password | None) -> Entry | None:
     """Return the entry with this machine's keys; None without keys. Else Refused."""
-    from btt_chain.keystore import Keystore
-
     with plain_key_errors():
         store = Keystore.open(paths.keystore, word)
     held = {kind: set(store.public_keys(type_)) for kind, type_ in KINDS.items()}
@@ -314,10 +303,6 @@ def _own_entry(found: Ceremony, paths: Paths, word: Password | None) -> Entry | 
 
 
 def _compare(found: Ceremony, holders: Path) -> None:
-    from genesis.build import build
-    from genesis.catalogue import read_holders
-    from genesis.ceremony import assemble
-
     with plain_errors():
         held = read_holders(found.plan.chain(), holders)
         again = build(assemble(found.plan, found.entries, held)).hash
@@ -331,9 +316,6 @@ def _compare(found: Ceremony, holders: Path) -> None:
 
 def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
     """Raise Refused if the chain has run on this machine."""
-    from btt_chain.node.service.config import NodeConfig
-    from btt_chain.node.service.lifecycle import open_chain
-
     if not paths.database.exists():
         return
     with plain_errors():
@@ -356,8 +338,6 @@ def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
 
 
 def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, object]:
-    from genesis.accounts import address
-
     return {
         "name": found.spec.name,
         "id": found.spec.id,
@@ -384,8 +364,6 @@ def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, 
 def _print(
     found: Ceremony, counted: Census, own: Entry | None, *, entered: bool, compared: bool
 ) -> None:
-    from genesis.accounts import address
-
     symbol = found.spec.properties.get("tokenSymbol")
     money = Currency(symbol if isinstance(symbol, str) else "BTT").format
     show.record(

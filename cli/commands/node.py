@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import gc
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from btt_chain.chain.gc import hold_off
 from btt_chain.primitives.digits import U64, whole_number
-from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
-from btt_chain.signals import ENDING
 from btt_chain.web.server_only import import_without_client
-from cli.common import show
-from cli.common.chain_data import known_chain, plain_errors
-from cli.common.errors import ExitCode, Mistyped
-from cli.common.logs import log_option, parse_filters, start
+from cli.common.errors import Mistyped
+from cli.common.logs import log_option
 from cli.common.node_options import (
-    asked_for,
     forwarding_option,
-    metrics_port,
-    network_of,
     network_options,
-    validator_of,
     validator_options,
 )
 from cli.common.options import (
@@ -43,17 +28,6 @@ from cli.common.options import (
     runtime_option,
 )
 from cli.common.types import Form
-
-if TYPE_CHECKING:
-    from btt_chain.node.service.config import NodeConfig
-
-MANUAL_DEV: Final = "dev-manual"
-"""The development chain whose blocks are sealed by hand."""
-
-AS_GIVEN: Final = (
-    "name", "pruning", "blocks_pruning", "sealing", "mock_signatures", "sync", "trusted_block",
-)  # fmt: skip
-"""Options that are settings of the node as they are."""
 
 NOT_HERE: Final = {
     # Flags that Substrate users try, and their replacements.
@@ -209,7 +183,7 @@ def rpc_options(command: Command) -> Command:
 @log_option
 def node(
     dev: bool, chain: str | None, base_path: Path | None, tmp: bool, explorer: bool,
-    explorer_port: int, filters: str, **given: Any,
+    explorer_port: int, **given: Any,
 ) -> None:  # fmt: skip
     """Run a node until it is stopped.
 
@@ -219,40 +193,13 @@ def node(
     prepare_process()
     own_folder = tmp and base_path is not None
     check_flags(given, dev=dev, chain=chain, own_folder=own_folder, explorer=explorer)
-    chain = known_chain(chain or "dev")
-    if dev:
-        chain = development(given)
-    alone = is_development(chain)
-    start(parse_filters(filters))
-    with (
-        data_directory(base_path, tmp=tmp) as base,
-        explorer_beside(base, given["rpc_port"], explorer_port if explorer else None),
-    ):
-        config = node_config(
-            chain,
-            base,
-            given,
-            **{name: given[name] for name in AS_GIVEN},
-            sync_helper=given["sync_helper"] == "auto",
-            network=network_of(given, alone=alone),
-            validator=validator_of(given),
-            metrics_port=metrics_port(given, alone=alone),
-            metrics_external=given["prometheus_external"],
-            metrics_wanted=asked_for("prometheus_port"),
-        )
-        if given["fork_url"] is None:
-            run(config)
-        else:
-            run_a_fork(config, given["fork_url"], given["at"], given["fork_cache"])
+    # Imported here: a node takes a second to import, and its help and completion need none of it.
+    from cli.commands.node_program import run_program
 
-
-def is_development(chain: str) -> bool:
-    """Return True if the chain is a development chain of the program: its node needs no others."""
-    from genesis.catalogue import chain_named
-    from genesis.presets import ChainType
-
-    preset = chain_named(chain)
-    return preset is not None and preset.chain_type is ChainType.DEVELOPMENT
+    run_program(
+        chain, base_path, given, dev=dev, tmp=tmp,
+        explorer_port=explorer_port if explorer else None,
+    )  # fmt: skip
 
 
 def prepare_process() -> None:
@@ -261,19 +208,6 @@ def prepare_process() -> None:
     click.get_current_context().call_on_close(gc.enable)
     hold_off()
     import_without_client()
-
-
-def development(given: dict[str, object]) -> str:
-    """Return the chain of --dev, and set its author unless blocks are sealed by hand."""
-    from genesis.presets import CHAINS
-
-    is_by_slots = given["sealing"] is None
-    chain = CHAINS["dev" if is_by_slots else MANUAL_DEV]
-    if is_by_slots:
-        given["dev_names"] = given["dev_names"] or ("alice",)
-        given["force_authoring"] = True
-    runtime = given["runtime"]
-    return (chain.with_runtime(runtime) if isinstance(runtime, str) else chain).preset
 
 
 def check_flags(
@@ -302,136 +236,3 @@ def check_flags(
             "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
             "is the command `btt-chain explorer --url`"
         )
-
-
-@contextmanager
-def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
-    """Yield the base path; a temporary one is removed at the end."""
-    if tmp:
-        with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
-            yield Path(made)
-        return
-    from btt_chain.node.service.paths import default_base_path
-
-    yield given or default_base_path()
-
-
-@contextmanager
-def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[None]:
-    """Run an explorer of this node as a process of its own, on `port`; None: none is wanted."""
-    if port is None:
-        yield
-        return
-    from cli.commands.explorer import check_installed
-
-    check_installed()
-    words = ["-m", "cli.main", "explorer", "--url", f"ws://127.0.0.1:{rpc_port}"]
-    words += ["--listen", f"127.0.0.1:{port}"]
-    # Its input ends with this process, also with one that was killed.
-    child = subprocess.Popen(  # noqa: S603 - this program
-        [sys.executable, "-P", *words, "--base-path", str(base / "explorer"), "--until-input-ends"],
-        stdin=subprocess.PIPE,
-    )
-    is_stopping = threading.Event()
-
-    def watch() -> None:
-        status = child.wait()
-        # Ctrl-C reaches both processes, and the explorer is the first to end.
-        stopped = [code for each in (*ENDING, signal.SIGINT) for code in (-each, 128 + each)]
-        asked = (0, ExitCode.INTERRUPTED, *stopped)
-        if not is_stopping.is_set() and status not in asked:
-            again = f"btt-chain {' '.join(words[2:])} --base-path {base / 'explorer'}"
-            show.note(f"the explorer ended with status {status}; start it again: {again}")
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        is_stopping.set()
-        child.terminate()
-        child.wait()
-
-
-def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
-    """Return the configuration of the options; Mistyped if they contradict each other."""
-    from btt_chain.node.service.config import NodeConfig
-    from btt_chain.rpc.limits import HTTP_LIMITS
-    from btt_chain.rpc.server import RpcConfig
-    from btt_chain.web.access import OriginCheck
-    from btt_chain.web.proxies import Proxies
-
-    methods = rpc["rpc_methods"].lower()
-    if methods == "unsafe" and rpc["rpc_external"] and not rpc["unsafe_rpc_external"]:
-        raise Mistyped(
-            "--rpc-methods unsafe with --rpc-external lets unknown callers command this node; "
-            "if that is wanted, say --unsafe-rpc-external"
-        )
-    cors = rpc["rpc_cors"]
-    # Pages may call unsafe methods: of a validator, those that change its keys.
-    origins: tuple[str, ...] = () if rpc.get("validator") else DEFAULT_ORIGINS
-    if cors is not None:
-        origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
-    try:
-        OriginCheck(origins)
-    except ValueError as error:
-        raise Mistyped(f"--rpc-cors: {error}") from None
-    proxies = tuple(rpc["trusted_proxies"])
-    try:
-        Proxies(proxies)
-    except ValueError as error:
-        raise Mistyped(f"--rpc-trusted-proxy: {error}") from None
-    external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]
-    if external:
-        show.note(
-            "warning: JSON-RPC answers other machines; put a proxy with TLS and limits in front"
-        )
-        validator = more.get("validator")
-        if validator is not None and not validator.dev_keys:
-            show.note(
-                "warning: unknown callers may call unsafe methods of this validator, such as those "
-                "that change its keys"
-                if methods == "unsafe"
-                else "warning: this is a validator; a node without keys is better for answering "
-                "others"
-            )
-    places = rpc["rpc_max_connections"]
-    answers = RpcConfig(
-        port=rpc["rpc_port"],
-        external=external,
-        origins=origins,
-        methods=MethodPolicy(methods),
-        hosts=tuple(rpc["rpc_hosts"]),
-        trusted_proxies=proxies,
-        http=replace(HTTP_LIMITS, connections_external=places, answered_refusals=places),
-    )
-    return NodeConfig(chain, base, rpc=answers, **more)
-
-
-def run_a_fork(config: NodeConfig, url: str, at: str | None, cache_mib: int | None) -> None:
-    """Run a fork of another node's chain; Refused with the reason if it cannot continue."""
-    import uvloop
-
-    from btt_chain.node.dev.cache import CACHE_MIB
-    from btt_chain.node.dev.fork import ForkConfig, run_fork
-
-    fork = ForkConfig(
-        url,
-        config.base_path,
-        at=at,
-        sealing=config.sealing,
-        mock_signatures=config.mock_signatures,
-        rpc=config.rpc,
-        cache_mib=cache_mib or CACHE_MIB,
-    )
-    with plain_errors():
-        uvloop.run(run_fork(fork))
-
-
-def run(config: NodeConfig) -> None:
-    """Run a node here; Refused with the reason if it cannot continue."""
-    import uvloop
-
-    from btt_chain.node.service.lifecycle import run_node
-
-    with plain_errors():
-        uvloop.run(run_node(config))

@@ -18,10 +18,9 @@ from btt_chain.node.keys.identity import KEY_FILE, peer_id
 from btt_chain.node.service.paths import Paths, default_base_path
 from btt_chain.primitives.digits import from_hex
 from cli.common import show
-from cli.common.chain_data import chain_name, data_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_of
-from cli.common.options import examples, json_option
+from cli.common.options import data_options, examples, json_option
 
 SEED_BYTES: Final = 32
 
@@ -92,20 +91,17 @@ def inspect(
 
 def _place(file: Path | None, dev: bool, chain: str | None, base_path: Path | None) -> Path | None:
     """Return the file of the key; None: standard input or output."""
-    # Imported here: the runtime takes half a second, and a key in a file needs none.
-    from genesis.catalogue import chain_named, load
-
     if not dev and chain is None:
         if base_path is not None:
             raise Mistyped("which chain? --base-path goes with --chain or --dev")
         return file
     if file is not None:
         raise Mistyped("give one of --file and --chain")
-    name = chain_name(dev, chain)
-    known = chain_named(name)
-    with plain_errors():
-        id = known.id if known else load(name).id
-    return Paths(base_path or default_base_path(), id).network / KEY_FILE
+    # Imported here: the runtime takes half a second, and a key in a file needs none.
+    from cli.common.chain_data import chain_id_of
+
+    paths = Paths(base_path or default_base_path(), chain_id_of(dev, chain))
+    return paths.network / KEY_FILE
 
 
 def _write(place: Path, raw: bytes) -> None:

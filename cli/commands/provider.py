@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import click
 
@@ -31,10 +31,7 @@ from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.jobs.views import JobView, ProviderView
 from runtime.pallets.mining.api import MiningApi
-from runtime.pallets.providers.types import Ledger, ProviderKind
-
-if TYPE_CHECKING:
-    from runtime.pallets.providers.types import ProviderInfo
+from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
 
 ERAS_SHOWN: Final = 32
 

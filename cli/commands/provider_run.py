@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.work.errors import WorkError
 from cli.commands.provider_group import provider
 from cli.commands.provider_session import Place, class_option, place_options, provide
 from cli.common.computing import NETWORK, lacks_extra
@@ -83,7 +84,6 @@ def run(
     place = Place.of(options)
     try:
         from btt_chain.compute.provider.workshop import Processor
-        from btt_chain.work.errors import WorkError
 
         engine: Engine = Processor()
         if cluster is not None:

@@ -11,10 +11,9 @@ from btt_chain.keystore.interchange import import_ as import_records
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
 from cli.common.files import read_bytes, write
-from cli.common.options import Group, examples, json_option, stdout_option
+from cli.common.options import Group, data_options, examples, json_option, stdout_option
 from cli.common.validator_keys import delete_records, last_signed, place_of, plain_key_errors
 
 

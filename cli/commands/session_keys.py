@@ -12,10 +12,9 @@ from btt_chain.keystore.key_manager import possession_proof
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.key_state import KEY_TYPES
-from cli.common.options import examples, json_option, query_options
+from cli.common.options import data_options, examples, json_option, query_options
 from cli.common.session import from_hex, open_chain, run
 from cli.common.validator_keys import (
     keystore_password_of,

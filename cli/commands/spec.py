@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from btt_chain.primitives.digits import U32, whole_number
+from btt_chain.primitives.digits import U32, to_hex, whole_number
+from btt_chain.primitives.lottery import SecondaryRule
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
@@ -18,10 +19,10 @@ from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, runtime_option, stdout_option, url_options
 from cli.common.types import RANDOMNESS, Form
 from genesis import catalogue
-
-if TYPE_CHECKING:
-    from genesis.presets import Chain
-    from genesis.spec import ChainSpec
+from genesis.build import build, to_raw
+from genesis.checkpoint import with_checkpoint
+from genesis.presets import Chain
+from genesis.spec import STATE_ROOT, ChainSpec
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -106,8 +107,6 @@ def build_spec(
     holders_template: bool, output: str, **chosen: Any,
 ) -> None:  # fmt: skip
     """Print the specification of a chain."""
-    from genesis.build import to_raw
-
     chain = catalogue.chain_named(known_chain(name))
     given = sorted(_flag(name) for name, value in chosen.items() if value not in {None, ()})
     given += ["--holders-template"] if holders_template else []
@@ -142,11 +141,8 @@ def _with_checkpoint(
     spec: ChainSpec, url: str, timeout: float, block: str, *, light: bool, output: str
 ) -> str:
     """Return the text of a specification with a node's final block as the checkpoint."""
-    from btt_chain.primitives.digits import to_hex
+    # Imported here: it asks a node, and other specifications need no client.
     from cli.common.checkpoints import checkpoint_from, write_validity
-    from genesis.build import build, to_raw
-    from genesis.checkpoint import with_checkpoint
-    from genesis.spec import STATE_ROOT
 
     zero = build(spec)
     checkpoint = checkpoint_from(url, timeout, bytes(zero.hash), block)
@@ -163,8 +159,6 @@ def _made(
     secondary_rule: str | None, **more: Any,
 ) -> ChainSpec:  # fmt: skip
     """Return the specification of a chain with the options."""
-    from btt_chain.primitives.lottery import SecondaryRule
-
     if isinstance(validators, Path):
         more["validators"] = catalogue.read_validators(chain, validators)
     else:

@@ -20,7 +20,7 @@ from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, Unfit, rule
 from btt_chain.primitives.meaning import MILLIONTHS
 from btt_chain.scale import u32
-from cli.commands.tokenomics_live import print_audit, print_supply
+from cli.commands.tokenomics_live import print_supply
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, hint
 from cli.common.options import (
@@ -33,10 +33,10 @@ from cli.common.options import (
 )
 from cli.common.session import run
 from cli.declared import program
+from genesis.presets import ALIASES, CHAINS, Chain
 from runtime.frame.aliases import Balance
 
 if TYPE_CHECKING:
-    from genesis.presets import Chain
     from genesis.schedule import Emitted, Release, Vested
     from genesis.simulate import Month
 
@@ -108,7 +108,6 @@ def preset_option(command: Command) -> Command:
 def _chain_of(preset: str) -> Chain:
     """Return the chain of that preset; NotFound with the available ones."""
     from genesis.catalogue import chain_named
-    from genesis.presets import ALIASES, CHAINS
 
     chain = chain_named(preset)
     if chain is None:
@@ -324,15 +323,14 @@ def release(chain: Chain, year: str | None) -> Sequence[Release]:
     the ecosystem fund and grants together. Years are counted from genesis; the first is called
     2025 whenever the chain starts.
     """
-    from genesis.schedule import release as years
-    from genesis.schedule import year_named
+    from genesis import schedule as promised
 
-    label = None if year is None else year_named(year)
+    label = None if year is None else promised.year_named(year)
     if year is not None and label is None:
         raise Mistyped(
             f"{year!r} is not a year of the release table: it begins with 2025, the chain's first"
         )
-    return [row for row in years(chain.preset) if label in {None, row.year}]
+    return [row for row in promised.release(chain.preset) if label in {None, row.year}]
 
 
 # ---- simulated
@@ -487,4 +485,7 @@ def audit(at: str, url: str, timeout: float, as_json: bool) -> int:
     names, and checks every invariant of the economy on it here, without trusting the node. Exit
     code 1 if one does not hold.
     """
+    # Imported here: it takes most of a second, and `supply` needs none of the runtime.
+    from cli.commands.tokenomics_audit import print_audit
+
     return run(print_audit(url, timeout, at, as_json))

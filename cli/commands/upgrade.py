@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
 
-from btt_chain.client.chain import find_block
 from btt_chain.client.jsonrpc import Json, WebSocket
 from btt_chain.client.views import ViewClient
 from btt_chain.present.times import date
-from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.meaning import SLOTS
 from btt_chain.scale import u32, u64
-from cli.commands.tokenomics_live import fetch_state
 from cli.common import show
-from cli.common.chain_data import chain_name, data_options, opened
 from cli.common.chain_time import ChainTime
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
+    data_options,
     examples,
     json_option,
     query_options,
@@ -35,21 +31,14 @@ from cli.common.working import asked
 from cli.declared import Chosen, decided
 from cli.parameters import Input
 from runtime.frame.aliases import SlotOf
-from runtime.frame.version import CODE_KEY
 from runtime.pallets.upgrade.pallet import Upgrade
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.sets import SPEC_VERSION
-from storage.trie import state_root
 
 if TYPE_CHECKING:
-    from btt_chain.chain.rehearsal import Rehearsal
     from btt_chain.chain.runtimes import Carried, Release
 
 Slots = Annotated[u64, SLOTS]
-PICOS: Final = 10**9
-"""Picoseconds of a millisecond."""
-MAX_SHOWN: Final = 20
-"""Maximum number of the audit's findings that are shown."""
 PACKAGES: Final = "btt_chain.runtimes"
 """Group of the entry points by which packages add versions."""
 
@@ -223,118 +212,8 @@ def try_(
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
     builders = {release: runtime.build for release, runtime in runtimes().items()}
     # Imported here, as in `runtimes`.
-    from btt_chain.chain.rehearsal import CannotRehearse, rehearse
+    from cli.commands.upgrade_trial import print_trial, rehearsed
 
-    try:
-        if state is not None or url is not None:
-            entries = _read(state) if state is not None else _fetched(str(url))
-            with _over(entries) as (overlay, root):
-                made = rehearse(builders, overlay, root, to)
-        else:
-            with opened(chain_name(dev, chain), base_path) as data:
-                overlay = data.client.overlay(data.client.best().hash)
-                made = rehearse(builders, overlay, overlay.root, to)
-    except CannotRehearse as error:
-        raise Refused(str(error)) from None
-    if as_json:
-        show.document(_facts_of(made))
-    else:
-        _print_rehearsal(made)
-    return ExitCode.DONE if made.is_good else ExitCode.REFUSED
-
-
-def _read(file: str) -> dict[bytes, bytes]:
-    """Return the state in a file. Refused if the file has no state."""
-    # Imported here, as in `runtimes`.
-    from genesis.build import build
-    from genesis.catalogue import load
-    from genesis.spec import Raw, SpecError
-
-    try:
-        spec = load(file)
-        return dict(spec.genesis.top) if isinstance(spec.genesis, Raw) else dict(build(spec).state)
-    except SpecError as error:
-        raise Refused(str(error)) from None
-
-
-def _fetched(url: str) -> dict[bytes, bytes]:
-    async def fetch() -> dict[bytes, bytes]:
-        async with await WebSocket.connect(url) as client:
-            return await fetch_state(client, await find_block(client, "finalized"))
-
-    return run(fetch())
-
-
-@contextmanager
-def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
-    """Yield an overlay over a state, and a function that returns its root."""
-    # Imported here, as in `runtimes`.
-    from genesis.build import readable
-    from genesis.code import state_version
-
-    overlay = readable(state)
-    version = state_version(state.get(CODE_KEY))
-
-    def root() -> bytes:
-        whole: dict[bytes, bytes | None] = {**state, **overlay.changes()}
-        return state_root({k: v for k, v in whole.items() if v is not None}, version)
-
-    yield overlay, root
-
-
-def _facts_of(made: Rehearsal) -> dict[str, object]:
-    return {
-        "from": made.before.spec_version,
-        "to": made.after.spec_version,
-        "good": made.is_good,
-        "migrations": [
-            {
-                "name": step.name,
-                "specVersion": step.spec_version,
-                "written": step.written,
-                "removed": step.removed,
-                "weight": str(step.weight),
-                "milliseconds": round(step.milliseconds, 1),
-            }
-            for step in made.steps
-        ],
-        "weight": str(made.weight),
-        "blockWeight": str(made.limit),
-        "failure": made.failure,
-        "roots": [to_hex(root) for root in made.roots],
-        "findings": made.found,
-    }
-
-
-def _print_rehearsal(made: Rehearsal) -> None:
-    show.heading(f"from {made.before} to {made.after}")
-    if made.steps:
-        show.table(
-            ["migration", ">of", ">written", ">removed", ">weight", ">here"],
-            [
-                [
-                    step.name, str(step.spec_version), f"{step.written:_}", f"{step.removed:_}",
-                    f"{step.weight / PICOS:.1f} ms", f"{step.milliseconds:.1f} ms",
-                ]
-                for step in made.steps
-            ],
-        )  # fmt: skip
-    elif not made.failure:
-        show.note("the version moves nothing in this state")
-    share = made.weight * 100 / made.limit
-    fields = {"weight": f"{made.weight / PICOS:.1f} ms, {share:.1f} % of a block"}
-    for name, root in zip(("root before", "root after"), made.roots, strict=False):
-        fields[name] = to_hex(root)
-    for name, found in zip(("audit before", "audit after"), made.found, strict=False):
-        fields[name] = f"{len(found)} findings" if found else "nothing is wrong"
-    show.record(fields)
-    for finding in made.found[-1][:MAX_SHOWN] if made.found else []:
-        show.line(finding)
-    if made.failure:
-        show.bad(made.failure)
-    elif made.weight > made.limit:
-        show.bad("The migrations are heavier than a block: they must become cheaper.")
-    elif made.is_good:
-        show.good("All migrations succeed, and so do the audits.")
-    else:
-        show.bad("The audits fail afterwards: see the findings above.")
+    trial = rehearsed(builders, to, dev=dev, chain=chain, base_path=base_path, state=state, url=url)
+    print_trial(trial, as_json=as_json)
+    return ExitCode.DONE if trial.is_good else ExitCode.REFUSED

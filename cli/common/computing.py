@@ -27,6 +27,7 @@ from btt_chain.node.service.paths import default_base_path
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import EncodeError, u32
+from btt_chain.work.errors import WorkError
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command
@@ -47,7 +48,6 @@ NETWORK: Final = "btt_chain.compute.blobs.transport"
 def load_package(file: Path) -> Package:
     """Read the package of a model. Refused if it is damaged, or the extra is missing."""
     try:
-        from btt_chain.work.errors import WorkError
         from btt_chain.work.package import load
     except ImportError as missing:
         raise lacks_extra(missing) from None

@@ -1,7 +1,4 @@
-"""Files that commands read and write, each in one way.
-
-Libraries are imported where they are used: `btt-chain --help` imports this module, too.
-"""
+"""Files that commands read and write, each in one way."""
 
 from __future__ import annotations
 
@@ -10,15 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 
+from btt_chain.primitives.strict_json import BadJson, JsonValue, NotJson, decode_text, read_json
 from cli.common.errors import Mistyped, NotFound
-
-if TYPE_CHECKING:
-    from btt_chain.primitives.digest import H256
-    from btt_chain.primitives.strict_json import JsonValue
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_SECRET: Final = 1 << 20
@@ -37,6 +31,7 @@ def output_file(
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    # Imported here: `btt-chain --help` imports this module, and writes no file.
     from btt_chain.primitives.files import writing
 
     with writing(Path(output), private=private, new=new) as file:
@@ -79,8 +74,6 @@ def read_bytes(path: Path | str) -> bytes:
 
 def read_json_file(path: Path) -> JsonValue:
     """Return the JSON of a file. Mistyped if it holds none."""
-    from btt_chain.primitives.strict_json import BadJson, read_json
-
     try:
         return read_json(read_bytes(path))
     except BadJson as error:
@@ -97,8 +90,6 @@ def read_object_file(path: Path) -> Mapping[str, JsonValue]:
 
 def json_or_text(word: str) -> JsonValue:
     """Return a typed value: JSON if it has that form, else the text. Mistyped for bad JSON."""
-    from btt_chain.primitives.strict_json import BadJson, NotJson, read_json
-
     try:
         return read_json(word)
     except NotJson:
@@ -114,8 +105,6 @@ def read_text_file(path: Path) -> str:
 
 def text_of(raw: bytes, where: str) -> str:
     """Return UTF-8 text, without a byte order mark. Mistyped, naming `where`, for other bytes."""
-    from btt_chain.primitives.strict_json import BadJson, decode_text
-
     try:
         return decode_text(raw)
     except BadJson as error:
@@ -140,13 +129,3 @@ def secret_in(path: Path) -> str:
     """Return the secret in a file, as `secret_of`."""
     with path.open("rb") as file:
         return secret_of(file.read(MAX_SECRET + 1), str(path))
-
-
-def hash_of(file: Path) -> H256:
-    """Return the SHA-256 of a file of any size."""
-    import hashlib
-
-    from btt_chain.primitives.digest import H256
-
-    with file.open("rb") as opened:
-        return H256(hashlib.file_digest(opened, "sha256").digest())

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 from click.core import ParameterSource
 
+from btt_chain.extras import needs_extra
 from btt_chain.primitives.digits import U32, whole_number
-from cli.common.errors import Mistyped
-from cli.common.files import secret_of
+from cli.common.errors import Refused
 from cli.common.options import Command, add_options
-from cli.common.secret_uri import check_secret
 from cli.common.types import Form, hash_bytes
-from cli.common.validator_keys import keystore_password
-
-if TYPE_CHECKING:
-    from btt_chain.node.service.config import NetworkConfig, ValidatorConfig
 
 DEV_NAMES: Final = ("alice", "bob", "charlie", "dave", "eve", "ferdie", "one", "two")
 """The well-known development keys, each a flag as in Substrate."""
@@ -181,18 +177,10 @@ def forwarding_option(command: Command) -> Command:
     )  # fmt: skip
 
 
-NETWORK_NAMES: Final = (
-    "port",
-    "listen",
-    "public",
-    "bootnodes",
-    "reserved",
-    "reserved_only",
-    "in_peers",
-    "out_peers",
-    "node_key",
-    "node_key_file",
-)
+def check_explorer() -> None:
+    """Raise Refused if the package of the explorer's pages is missing."""
+    if find_spec("jinja2") is None:
+        raise Refused(needs_extra("the explorer's pages need jinja2 from", "explorer"))
 
 
 def asked_for(*names: str) -> bool:
@@ -205,96 +193,3 @@ def was_typed(name: str) -> bool:
     """Return True if this option of the present command was given by itself, not by a variable."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
-
-
-def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
-    """Return the network configuration of the options. Raises Mistyped.
-
-    None for a chain that is run `alone`, unless one of the options is for peers.
-    """
-    from btt_chain.node.service.config import NetworkConfig
-
-    if alone and not asked_for(*NETWORK_NAMES):
-        return None
-    return NetworkConfig(
-        port=given["port"],
-        listen=tuple(given["listen"]),
-        public=tuple(given["public"]),
-        bootnodes=split(given["bootnodes"], "--bootnodes"),
-        reserved=split(given["reserved"], "--reserved-nodes"),
-        reserved_only=given["reserved_only"],
-        in_peers=given["in_peers"],
-        out_peers=given["out_peers"],
-        node_key=node_key(given["node_key"], given["node_key_file"]),
-        mdns=not given["no_mdns"],
-        allow_private=given["allow_private"],
-    )
-
-
-def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
-    """Return the validator's configuration; None if it does not validate. Raises Mistyped."""
-    from btt_chain.node.service.config import ValidatorConfig
-
-    for uri in given["dev_keys"]:
-        check_secret(uri)
-    uris = (*(f"//{name.capitalize()}" for name in given["dev_names"]), *given["dev_keys"])
-    if not given["validator"] and not uris:
-        for name, flag in (
-            ("force_authoring", "--force-authoring"),
-            ("never_signed", "--i-know-this-key-never-signed"),
-            ("no_verify_work", "--no-verify-work"),
-            ("password", "--password"),
-            ("password_file", "--password-filename"),
-            ("password_interactive", "--password-interactive"),
-        ):
-            if given[name]:
-                raise Mistyped(f"{flag} is about validators: add --validator")
-        return None
-    return ValidatorConfig(
-        uris,
-        keystore_password(given["password"], given["password_file"], given["password_interactive"]),
-        given["force_authoring"],
-        given["never_signed"],
-        verify_work=not given["no_verify_work"],
-    )
-
-
-def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
-    """Return the port of the metrics; None: they are not served."""
-    if given["no_prometheus"] or (alone and not asked_for("prometheus_port")):
-        return None
-    port: int = given["prometheus_port"]
-    return port
-
-
-def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:
-    """Return addresses that were given one by one or with commas between. Raises Mistyped."""
-    found = tuple(filter(None, (part.strip() for text in texts for part in text.split(","))))
-    for address in found:
-        if not address.startswith("/") or "/p2p/" not in address:
-            raise Mistyped(
-                f"{flag} {address}: expected a multiaddress that ends in the peer id, such as "
-                "/ip4/10.0.0.1/tcp/30333/p2p/12D3KooW…"
-            )
-    return found
-
-
-def node_key(text: str | None, file: Path | None) -> bytes | None:
-    """Return the seed of the node's identity, None if it is not given. Raises Mistyped."""
-    if text is not None and file is not None:
-        raise Mistyped("give one of --node-key and --node-key-file")
-    if file is not None:
-        raw = file.read_bytes()
-        if len(raw) == 32:
-            return raw
-        text = secret_of(raw, f"--node-key-file {file}").strip()
-    if text is None:
-        return None
-    try:
-        seed = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        seed = b""
-    if len(seed) != 32:
-        where = "--node-key" if file is None else f"--node-key-file {file}"
-        raise Mistyped(f"{where}: expected 32 bytes, 64 hex digits")
-    return seed

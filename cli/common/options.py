@@ -1,15 +1,16 @@
 """Options that several commands share, with the same names and effects.
 
-Keys, addresses, chains and the runtime are imported inside of functions: `btt-chain --help` imports
-this module, and loads none of them.
+Chains and the runtime are imported inside of functions: `btt-chain --help` imports this module, and
+loads none of them. Options of keys and addresses are in `cli.common.keys`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,12 +18,8 @@ from click.shell_completion import CompletionItem
 from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
 from cli.common.files import MAX_SECRET, secret_in, secret_of
-from cli.common.secret_uri import check_secret
 from cli.common.synonyms import meant
 from cli.common.types import Seconds
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair, Scheme
 
 DEFAULT_URL: Final = "ws://127.0.0.1:9944"
 
@@ -32,17 +29,61 @@ WALLET: Final = "btt.wallet"
 MAX_SENTENCE: Final = 500
 """Characters of a sentence in the help of a group: more than any has."""
 
-SCHEMES: Final = ("sr25519", "ed25519", "ecdsa")
-
-NETWORKS: Final = {"btt": 42, "substrate": 42, "polkadot": 0, "kusama": 2}
-"""SS58 prefixes with a name; all others are given by number."""
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
 
+class Commands(MutableMapping[str, click.Command]):
+    """Commands of a group; those whose value is a text are imported from there when they are used.
+
+    The text is that of `command_at`, the module and name of another group that has the command.
+    """
+
+    def __init__(self, commands: Mapping[str, click.Command | str]) -> None:
+        self._commands = dict(commands)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._commands[name]
+        if isinstance(command, click.Command):
+            return command
+        part = command_at(command)
+        if not isinstance(part, click.Group):
+            raise TypeError(f"{command} is not a group")
+        self._commands[name] = imported = part.commands[name]
+        return imported
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._commands[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._commands[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._commands
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._commands)
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+
+def command_at(place: str) -> click.Command:
+    """Import a command: `place` is its module below `cli.commands`, and its name there."""
+    module, _, name = place.partition(":")
+    command = getattr(import_module(f"cli.commands.{module}"), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{place} is not a command")
+    return command
+
+
 class Group(click.Group):
     """Commands under one name; the error of an unknown one lists similar names."""
+
+    def add_parts(self, parts: Mapping[str, Sequence[str]]) -> None:
+        """Add commands of other groups by their names, without importing them."""
+        places = {name: place for place, names in parts.items() for name in names}
+        self.commands = Commands({**self.commands, **places})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -151,6 +192,31 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
+def data_options(command: Command) -> Command:
+    """Add the options of the chain and its data."""
+    return add_options(
+        command,
+        click.option("--dev", is_flag=True, help="The same as --chain dev."),
+        click.option(
+            "--chain", metavar="NAME|FILE", shell_complete=chain_names,
+            help="The chain, as for `node`.",
+        ),
+        data_path_option,
+    )  # fmt: skip
+
+
+def live_chain_options(command: Command) -> Command:
+    """Add the options of the Live chain that a network is made from, and of the network's id."""
+    return add_options(
+        command,
+        click.option(
+            "--chain", "preset", metavar="NAME", required=True,
+            help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
+        ),
+        click.option("--id", "chain_id", help="The id of the network. [default: the chain's]"),
+    )  # fmt: skip
+
+
 def runtime_option(default: str = "full") -> Callable[[Command], Command]:
     """Return a decorator that adds `--runtime`: the set of features of a chain."""
     from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
@@ -214,17 +280,6 @@ def wallet_option(command: Command) -> Command:
     )(command)
 
 
-def scheme_option(command: Command) -> Command:
-    """Add `--scheme`: the kind of key."""
-    return click.option(
-        "--scheme",
-        type=click.Choice(SCHEMES, case_sensitive=False),
-        default="sr25519",
-        show_default=True,
-        help="The kind of key.",
-    )(command)
-
-
 def password_options(command: Command) -> Command:
     """Add `--password` and its safer variants, which `password` reads."""
     given = click.option(
@@ -256,63 +311,6 @@ def password(given: str | None, interactive: bool, filename: Path | None) -> str
     return given
 
 
-def network_options(command: Command) -> Command:
-    """Add `--network`, or `--ss58-prefix`: the network of printed addresses."""
-    return click.option(
-        "--network",
-        "--ss58-prefix",
-        type=Network(),
-        default="42",
-        show_default="btt",
-        help="Write addresses for this network: "
-        + ", ".join(NETWORKS)
-        + ", or the number of its SS58 prefix.",
-    )(command)
-
-
-class Network(click.ParamType[int]):
-    """The name of a network or its SS58 prefix; the value is the prefix."""
-
-    name = "network"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the prefix."""
-        from btt_chain.primitives.digits import whole_number
-        from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
-
-        text = str(value).lower()
-        if text in NETWORKS:
-            return NETWORKS[text]
-        prefix = whole_number(text, MAX_PREFIX)
-        if prefix is None:
-            self.fail(
-                f"{value!r} is not a network; give {', '.join(NETWORKS)} or a number up to "
-                f"{MAX_PREFIX}",
-                param,
-                ctx,
-            )
-        if prefix in RESERVED_PREFIXES:
-            self.fail(f"the prefix {text} is reserved", param, ctx)
-        return prefix
-
-
-def read_secret(given: str | None) -> str:
-    """Return the secret URI of an argument.
-
-    The URI itself, `-` for standard input, the path of a file that holds it; and without an
-    argument, a hidden prompt (or standard input, if that is not a terminal). An empty one is
-    refused: it would mean the development phrase, whose keys are public. So is the path of a
-    missing file (`check_secret`).
-    """
-    secret = read_text(given)
-    if not secret:
-        raise click.UsageError("the secret is empty")
-    check_secret(secret)
-    return secret
-
-
 def read_text(given: str | None) -> str:
     """Return the text of an argument: itself, standard input, or the content of a file."""
     if given is None:
@@ -325,21 +323,3 @@ def read_text(given: str | None) -> str:
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
         return secret_in(Path(given)).strip()
     return given
-
-
-def key_pair(uri: str, scheme: str, password: str | None) -> KeyPair:
-    """Return the key of a secret URI, or raise a usage error that never contains the secret."""
-    from btt_chain.crypto.errors import SecretError
-    from btt_chain.crypto.keypair import KeyPair
-
-    try:
-        return KeyPair.from_uri(uri, scheme_named(scheme), password)
-    except SecretError as error:
-        raise click.UsageError(f"the secret is not usable: {error}") from None
-
-
-def scheme_named(name: str) -> Scheme:
-    """Return the signature scheme of a name in `SCHEMES`."""
-    from btt_chain.crypto.keypair import Scheme
-
-    return Scheme[name.upper()]

@@ -13,8 +13,10 @@ from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.digest import H256
-from cli.common.care import care_folder, care_folder_option, words
-from cli.common.options import Command, key_pair, read_secret
+from cli.common.care import words
+from cli.common.care_folders import care_folder, care_folder_option
+from cli.common.keys import key_pair, read_secret
+from cli.common.options import Command
 from runtime.pallets.incentives.api import IncentivesApi
 
 

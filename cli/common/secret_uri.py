@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from btt_chain.client.accounts import FILE_NAME, is_path_like, path_like
 from cli.common.errors import NotFound
 
 PHRASE_LENGTHS: Final = (12, 15, 18, 21, 24)
@@ -28,8 +29,6 @@ def check_secret(text: str) -> None:
 
     `text` names no file that exists. Messages contain no phrase and no seed.
     """
-    from btt_chain.client.accounts import FILE_NAME  # imports keys, which `--help` does without
-
     if text.startswith("//"):
         _check_development(text)
         return
@@ -55,8 +54,6 @@ def check_secret(text: str) -> None:
 
 
 def _check_development(text: str) -> None:
-    from btt_chain.client.accounts import is_path_like, path_like  # here, as above
-
     if is_path_like(text):
         raise click.UsageError(path_like(text))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from btt_chain.client.accounts import AccountError, read_account
-from btt_chain.client.amount import AmountError
+from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import DispatchFailed, NotIncluded, RpcError, printable
 from btt_chain.client.extrinsics import hash_of
 from btt_chain.client.signed_metadata import RUNTIME
@@ -23,7 +23,8 @@ from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale import Err
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import Command, password_options, query_options, scheme_option
+from cli.common.keys import scheme_option
+from cli.common.options import Command, password_options, query_options
 from cli.common.session import is_local
 from cli.common.signers import Proxied, proxied_call, read_signer
 from cli.common.trying import (
@@ -38,7 +39,6 @@ from cli.common.types import Seconds
 from cli.common.wallets import Passwords, entry_named, names_used
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
     from btt_chain.client.chain import Chain
     from btt_chain.client.metadata import ChainMetadata
     from btt_chain.client.transactions import Call, Included

@@ -18,13 +18,8 @@ from btt_chain.scale import EncodeError
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Mistyped, hint
-from cli.common.options import (
-    Command,
-    key_pair,
-    password_options,
-    read_secret,
-    scheme_option,
-)
+from cli.common.keys import key_pair, read_secret, scheme_option
+from cli.common.options import Command, password_options
 from cli.common.wallets import (
     Passwords,
     entry_named,

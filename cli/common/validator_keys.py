@@ -16,10 +16,10 @@ from btt_chain.keystore.errors import RecordError, RecordInUse, RecordMissing
 from btt_chain.keystore.record import SigningRecord, read, record_path, recorded_keys
 from btt_chain.node.service.paths import Paths, default_base_path
 from cli.common import show
-from cli.common.chain_data import chain_name
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, add_options, password
 from cli.common.wallets import Passwords
+from genesis.presets import ChainType
 
 PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
 KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
@@ -40,20 +40,12 @@ class Place:
 def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
     """Return the paths of the chain's keys and records."""
     # Imported here: the runtime takes half a second, and commands for a node need none.
-    from genesis.build import build
-    from genesis.catalogue import load
-    from genesis.presets import ChainType
-    from genesis.spec import SpecError
+    from cli.common.chain_data import block_zero
 
-    name = chain_name(dev, chain)
-    try:
-        spec = load(name)
-        genesis = build(spec).hash
-    except SpecError as error:
-        raise Refused(str(error)) from error
+    spec, genesis = block_zero(dev, chain)
     return Place(
         Paths(base_path or default_base_path(), spec.id),
-        genesis,
+        genesis.hash,
         spec.is_live,
         spec.chain_type == ChainType.DEVELOPMENT,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from btt_chain.client.accounts import AccountError, read_account
@@ -12,6 +14,7 @@ from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import MissingFeature, RpcError
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.views import ViewClient
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.session import open_chain
@@ -86,3 +89,9 @@ def text(raw: bytes) -> str:
     """Return a name of the chain's storage as one line of text."""
     shown = raw.decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "�" for letter in shown)
+
+
+def hash_of(file: Path) -> H256:
+    """Return the SHA-256 of a file of any size."""
+    with file.open("rb") as opened:
+        return H256(hashlib.file_digest(opened, "sha256").digest())

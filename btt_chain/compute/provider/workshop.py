@@ -43,7 +43,7 @@ from btt_chain.compute.blobs.transport import (
     transcript_name,
 )
 from btt_chain.compute.provider.records import Flip, PlantedError, Record
-from btt_chain.compute.verifier.checking import VECTORS_FROM, sums_of, sums_size
+from btt_chain.compute.verifier.checking import sums_of, sums_size
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64
@@ -54,6 +54,7 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Elements, dtype_of, tensor_of
+from btt_chain.work.shapes import VECTORS_FROM
 from runtime.pallets.jobs.types import Tier
 from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode

@@ -2,7 +2,7 @@
 
 One item in sixteen is computed again, or all if the job was posted so; the items are selected by a
 secret of the job and so are unknown to all others. If all match the receipt, it is accepted and the
-provider paid at once; if not, the first wrong element is proven to the chain.
+provider paid at once; if not, the first wrong element is proven to the chain. Needs numpy.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from btt_chain.compute.blobs.fetching import ProviderSource
 from btt_chain.compute.blobs.payload import transcript_context
 from btt_chain.compute.blobs.sealing import SealError, open_sealed, sealed_size
 from btt_chain.compute.blobs.transport import BlobHost
 from btt_chain.compute.environment import Chain
 from btt_chain.compute.requester.folder import Folder, Record, Signer, randomness_of, split
+from btt_chain.compute.verifier.checking import Finding, Look, NotHad, Source, look_at
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
+from btt_chain.work.execute import Executor
 from runtime.pallets.receipts import events
 from runtime.pallets.receipts.types import Valid, WrongEdge
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed
-    from btt_chain.compute.verifier.checking import Finding, Source
     from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.work.execute import Executor
     from runtime.pallets.jobs.views import JobView
 
 R = TypeVar("R")
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class CannotLook(Exception):
-    """A requirement of the check is missing: numpy, the model, or the inputs."""
+    """A requirement of the check is missing: the model, or the inputs."""
 
 
 async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) -> Finding:
@@ -43,11 +44,6 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
     receipt, info, items = view.receipt, view.provider_info, folder.items(record)
     if receipt is None or info is None or items is None:
         raise CannotLook("its inputs are not here any more")
-    try:
-        from btt_chain.compute.blobs.fetching import ProviderSource  # noqa: PLC0415 - an extra
-        from btt_chain.compute.verifier.checking import Look, look_at  # noqa: PLC0415 - an extra
-    except ImportError as missing:
-        raise CannotLook(str(missing)) from None
     count, rho, over = int(record.items), randomness_of(record, receipt.id), asyncio.Event()
     over.set()  # what is not served now is requested again at the next block
     chosen = ids.sample(rho, count, int(receipt.sample_count))
@@ -101,8 +97,6 @@ def proof_of(receipt: bytes, finding: Finding) -> tuple[str, dict[str, object]] 
 
 
 def _executor(folder: Folder, record: Record) -> Executor:
-    from btt_chain.work.execute import Executor  # noqa: PLC0415 - an extra
-
     package = folder.package(record.model)
     if package is None:
         raise CannotLook("its model is not here: post confidential jobs with its package")
@@ -123,8 +117,6 @@ class _Own:
 
     async def blob(self, name: str, most: int) -> bytes:
         """Return roots as they are served, and tensors opened. Raises NotHad."""
-        from btt_chain.compute.verifier.checking import NotHad  # noqa: PLC0415 - an extra
-
         raw = await self._source.blob(name, sealed_size(most))
         if name.startswith("roots/"):
             return raw

@@ -24,6 +24,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.files import write_durably
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
+from btt_chain.work.errors import WorkError
 from btt_chain.work.graph import Manifest
 from btt_chain.work.tensors import Binary32, Tensor
 
@@ -177,7 +178,6 @@ class Folder(WorkFolder):
 
     def package(self, model: bytes) -> Package | None:
         """Return a stored model; None if it is missing or damaged. Needs numpy."""
-        from btt_chain.work.errors import WorkError  # noqa: PLC0415 - an extra
         from btt_chain.work.package import load  # noqa: PLC0415 - an extra
 
         try:

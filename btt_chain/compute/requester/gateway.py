@@ -386,16 +386,18 @@ class Gateway:
 
     async def _check(self, record: Record, best: JobView) -> None:
         """Check a confidential result. Raises ClientError."""
-        from btt_chain.compute.requester import confirm  # noqa: PLC0415 - an extra
-
         signer = self._signer_of(record)
         if signer is None:
             return
         try:
+            from btt_chain.compute.requester import confirm  # noqa: PLC0415 - an extra
+        except ImportError as missing:
+            self._leave_unchecked(record, missing)
+            return
+        try:
             finding = await confirm.look(self._folder, self._host, record, best)
         except confirm.CannotLook as reason:
-            log.warning("job %s: the result cannot be checked: %s", _id(record), reason)
-            self._settled.add(record.name)
+            self._leave_unchecked(record, reason)
             return
         if isinstance(finding.verdict, Missing):
             log.info("job %s: %s; trying again", _id(record), finding.why)
@@ -403,6 +405,10 @@ class Gateway:
                 await self._ask(record, best, finding.verdict)
         elif not await confirm.answer(self.chain, signer, best, finding):
             self._settled.add(record.name)
+
+    def _leave_unchecked(self, record: Record, reason: Exception) -> None:
+        log.warning("job %s: the result cannot be checked: %s", _id(record), reason)
+        self._settled.add(record.name)
 
     # ---- afterwards
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -39,15 +39,10 @@ from btt_chain.work.recheck import (
     first_fault,
     first_fault_by_vectors,
 )
+from btt_chain.work.shapes import VECTORS_FROM
 from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 
 R = TypeVar("R")
-
-VECTORS_FROM: Final = 500_000_000
-"""Minimum multiplications of an item for which random vectors may be cheaper than recomputation.
-
-Below, fetching and hashing all tensors costs more than it saves (docs/work.md, speed).
-"""
 
 
 class Withheld(Exception):

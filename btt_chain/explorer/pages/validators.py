@@ -21,6 +21,8 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.slots import Strip, strip_of
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of
+from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u32, u64
 from btt_chain.scale.portable import Plain
 from runtime.pallets.authorities.types import Ledger
@@ -193,10 +195,6 @@ def _shares(weights: list[int], config: Plain, rule: Plain) -> list[float]:
 
     By the weights alone if the node does not say how slots are assigned.
     """
-    # The lottery brings a library of curves.
-    from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of  # noqa: PLC0415
-    from btt_chain.primitives.lottery import SecondaryRule  # noqa: PLC0415
-
     known = EpochConfig((u64(1), u64(1)), AllowedSlots.PrimarySlots)
     match config:
         case {"c": [int(won), int(of)], "allowed_slots": str(slots)} if (

@@ -43,9 +43,13 @@ class Trust:
         return found
 
 
-def trusted(checkpoint: Checkpoint | None, block: tuple[int, bytes] | None) -> Trust:
-    """Return the trust in a checkpoint and in a block, given as height and hash."""
-    return Trust(checkpoint, None if block is None else BlockId(*block))
+def trust_in(
+    client: Client, checkpoint: Checkpoint | None, block: tuple[int, bytes] | None
+) -> Trust:
+    """Return the trusted blocks of a node. Raises UntrustedDatabase if its database lacks them."""
+    trust = Trust(checkpoint, None if block is None else BlockId(*block))
+    check_database(client, trust)
+    return trust
 
 
 def check_database(client: Client, trust: Trust) -> None:

@@ -23,6 +23,7 @@ from btt_chain.node.engine.faults import contain, report
 from btt_chain.node.engine.unix_clock import unix_ms
 from btt_chain.node.engine.yielding import LoopYield
 from p2p import network
+from p2p.errors import NetworkError
 from p2p.network import (
     Answer,
     Answered,
@@ -266,6 +267,4 @@ class Driver:
 
 def network_ended() -> Exception:
     """Return the exception for a network that has ended."""
-    from p2p.errors import NetworkError
-
     return NetworkError("the network has stopped")

@@ -122,11 +122,9 @@ def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | Non
     checkpoint = checkpoint_of(spec)
     if checkpoint is None and config.trusted_block is None:
         return None
-    from btt_chain.node.blocks.trust import check_database, trusted
+    from btt_chain.node.blocks.trust import trust_in
 
-    trust = trusted(checkpoint, config.trusted_block)
-    check_database(client, trust)
-    return trust
+    return trust_in(client, checkpoint, config.trusted_block)
 
 
 def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:

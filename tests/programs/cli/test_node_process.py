@@ -187,7 +187,7 @@ def until(terminal: int, pattern: str) -> str:
 
 
 def test_temporary_data_lies_where_the_system_wants_it() -> None:
-    from cli.commands.node import data_directory
+    from cli.commands.node_program import data_directory
 
     with data_directory(None, tmp=True) as made:
         assert made.parent == Path(tempfile.gettempdir())

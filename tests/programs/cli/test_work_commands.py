@@ -19,8 +19,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from btt_chain.compute.requester.folder import Folder
-from btt_chain.compute.verifier.checking import VECTORS_FROM
 from btt_chain.work.onnx_import import loads
+from btt_chain.work.shapes import VECTORS_FROM
 from cli.commands.model import mode_of
 from cli.program import program
 from runtime.pallets.models.types import CheckMode

@@ -123,8 +123,8 @@ def test_an_audit_refuses_a_file_that_is_no_index(
 
 def test_an_explorer_loads_no_executive_node_or_library_that_it_does_not_use() -> None:
     code = (
-        "import sys, cli.commands.explorer, btt_chain.explorer.service;"
-        "from cli.commands.explorer import _trie; _trie();"
+        "import sys, cli.commands.explorer;"
+        "from cli.commands.explorer_program import trie; trie();"
         "print(*{'.'.join(each.split('.')[:2]) for each in sys.modules})"
     )
     ran = subprocess.run(

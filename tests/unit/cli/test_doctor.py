@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from btt_chain.keystore import Ledger
 from btt_chain.keystore.record import SigningRecord
-from cli.commands import doctor, doctor_rules
+from cli.commands import doctor, doctor_data, doctor_rules
 from cli.commands.doctor_rules import GIB, Verdict
 from cli.common.key_state import report_of
 from cli.program import program
@@ -167,13 +167,13 @@ def test_a_key_that_others_may_read_and_one_without_a_record_stop_a_live_chain(
     file.chmod(0o644)
     live = load("seed-000")
     assert live.is_live
-    assert verdicts(doctor.look_at_keys(keystore, tmp_path / "signing", live)) == {
+    assert verdicts(doctor_data.look_at_keys(keystore, tmp_path / "signing", live)) == {
         "keystore": Verdict.FAIL,
         "signing record": Verdict.FAIL,
     }
     file.chmod(0o600)
     local = load(CHAINS["dev-manual"].preset)
-    assert verdicts(doctor.look_at_keys(keystore, tmp_path / "signing", local)) == {
+    assert verdicts(doctor_data.look_at_keys(keystore, tmp_path / "signing", local)) == {
         "keystore": Verdict.OK,
         "signing record": Verdict.OK,
     }
@@ -188,7 +188,7 @@ def test_a_record_that_waits_for_the_watch_is_said(tmp_path: Path) -> None:
     genesis = build(local).hash
     signing = tmp_path / "signing"
     SigningRecord.create(signing, genesis, b"\xab" * 32, Ledger(unsure=True)).close()
-    *_, check = doctor.look_at_keys(keystore, signing, local)
+    *_, check = doctor_data.look_at_keys(keystore, signing, local)
     assert (check.name, check.verdict) == ("signing record", Verdict.WARN)
     assert "watches a session" in check.todo
 

@@ -22,7 +22,7 @@ from btt_chain.node.service.config import NodeConfig
 from btt_chain.node.service.lifecycle import open_chain
 from btt_chain.node.service.paths import Paths
 from btt_chain.node.transactions.pool import PoolService
-from cli.commands.node import explorer_beside
+from cli.commands.node_program import explorer_beside
 from cli.common.errors import ExitCode
 from cli.program import program
 from genesis.catalogue import make

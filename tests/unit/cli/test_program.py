@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 from btt_chain.node.service.config import ValidatorConfig
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from cli import main
-from cli.commands.node import node_config
+from cli.commands.node_program import node_config
+from cli.common.options import Group, command_at
 from cli.program import COMMANDS, Program, program
 from support.commands import every_command
 
@@ -245,3 +246,37 @@ def test_a_chain_without_validators_is_not_run(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "BTT Testnet cannot run: placeholders without a key stand for" in done.stderr
     assert done.stderr.splitlines()[-1].endswith("with build-spec --holders")
+
+
+@pytest.mark.parametrize(
+    ("group", "parts"),
+    [
+        (
+            "facility:facility",
+            (
+                "facility_audits:audits", "facility_issuing:issuing", "facility_members:members",
+                "facility_months:months",
+            ),
+        ),
+        ("points:points", ("points_vouchers:vouchers",)),
+    ],
+)  # fmt: skip
+def test_a_group_has_all_commands_of_its_parts(group: str, parts: tuple[str, ...]) -> None:
+    whole = command_at(group)
+    assert isinstance(whole, Group)
+    for place in parts:
+        part = command_at(place)
+        assert isinstance(part, Group)
+        assert part.commands
+        assert {name: whole.commands[name] for name in part.commands} == part.commands
+
+
+def test_what_a_group_names_in_another_module_is_a_command() -> None:
+    group = Group("group")
+    group.add_parts({"key:key": ["nothing"], "key:Final": ["wrong"], "data:revert": ["single"]})
+    assert [*group.commands] == ["nothing", "wrong", "single"]
+    with pytest.raises(KeyError):
+        _ = group.commands["nothing"]
+    for name in ("wrong", "single"):
+        with pytest.raises(TypeError, match="is not a"):
+            _ = group.commands[name]

@@ -22,11 +22,10 @@ from btt_chain.node.service.lifecycle import open_chain
 from btt_chain.node.service.service import Service, ServiceConfig
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.server import RpcConfig
-from cli.commands import tokenomics_live
+from cli.commands import tokenomics_audit
 from cli.common.errors import Refused
 from cli.common.working import money
 from cli.program import program
-from runtime import audits as auditing
 from runtime.audits import Finding
 
 BTT = 10**18
@@ -116,7 +115,7 @@ def test_the_ledger_of_every_block_are_right(burned: str) -> None:
 
 
 def test_a_large_state_is_fetched_in_pages(burned: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenomics_live, "PAGE", 7)
+    monkeypatch.setattr(tokenomics_audit, "PAGE", 7)
     whole = document("tokenomics", "audit", "--at", "1", "--url", burned)
     assert whole["keys"] > 100
 
@@ -125,7 +124,7 @@ def test_what_does_not_hold_is_named_and_fails_the_command(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = [Finding("I1", "accounts have 5 planck, the issuance is 6")]
-    monkeypatch.setattr(auditing, "audit", lambda _: wrong)
+    monkeypatch.setattr(tokenomics_audit, "audit", lambda _: wrong)
     result = run("tokenomics", "audit", "--url", url)
     assert result.exit_code == 1
     assert "wrong in 1 places" in result.stdout
@@ -138,14 +137,14 @@ def test_what_does_not_hold_is_named_and_fails_the_command(
 
 
 def test_a_node_that_hides_a_key_is_found_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetch = tokenomics_live.fetch_state
+    fetch = tokenomics_audit.fetch_state
 
     async def most(client: WebSocket, hash: bytes) -> dict[bytes, bytes]:
         state = await fetch(client, hash)
         state.popitem()
         return state
 
-    monkeypatch.setattr(tokenomics_live, "fetch_state", most)
+    monkeypatch.setattr(tokenomics_audit, "fetch_state", most)
     result = run("tokenomics", "audit", "--url", url)
     assert result.exit_code == 1
     assert "ask another node" in result.stderr
@@ -199,12 +198,12 @@ def test_a_node_that_limits_unknown_is_asked_again(
         return await call(self, method, *params)
 
     monkeypatch.setattr(WebSocket, "call", limited)
-    monkeypatch.setattr(tokenomics_live, "PAUSE", 0)
+    monkeypatch.setattr(tokenomics_audit, "PAUSE", 0)
     assert document("tokenomics", "audit", "--url", url)["findings"] == []
     assert refused == [3]
 
     refused[0] = 0
-    monkeypatch.setattr(tokenomics_live, "TRIES", 2)
+    monkeypatch.setattr(tokenomics_audit, "TRIES", 2)
     result = run("tokenomics", "audit", "--url", url)
     assert result.exit_code == 1
     assert "rate limit exceeded" in result.stderr

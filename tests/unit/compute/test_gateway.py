@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import stat
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,14 +39,7 @@ from btt_chain.compute.blobs.transport import (
 )
 from btt_chain.compute.folder import VERSION, Damaged, OtherVersion
 from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
-from btt_chain.compute.requester.folder import (
-    Folder,
-    Record,
-    Signer,
-    joined,
-    new_record,
-    split,
-)
+from btt_chain.compute.requester.folder import Folder, Record, Signer, joined, new_record, split
 from btt_chain.compute.requester.gateway import ENDED, Gateway, Step, decide, may_ask
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
@@ -520,6 +514,20 @@ async def test_a_confidential_result_that_is_right_is_accepted(tmp_path: Path) -
         assert w.folder.result(job.record) == OUTPUTS
         assert set(job.sent) == {"accept_result"}
         assert len(job.sent) >= 2  # the first came to nothing
+
+
+async def test_without_numpy_a_confidential_result_is_left_unchecked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr("btt_chain.compute.requester.confirm", raising=False)
+    monkeypatch.setitem(sys.modules, "btt_chain.compute.requester.confirm", None)
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path)
+        for now in range(3):
+            await job.turn(now)
+        assert job.sent == []
+        assert len([text for text in caplog.messages if "cannot be checked: " in text]) == 1
 
 
 async def test_a_confidential_result_that_is_wrong_is_proven_to_the_chain(tmp_path: Path) -> None:
