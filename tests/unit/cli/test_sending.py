@@ -34,7 +34,8 @@ SENDING = {
     "auditor enlist", "auditor retire", "auditor report", "auditor settle", "referral refer",
     "referral accept", "referral claim", "referral withdraw", "referral attest", "records register",
     "records demand", "records consent revoke", "records report double",
-    "records report omission", "records report unanswered", "tx transfer", "tx call", "upgrade schedule", "work verify",
+    "records report omission", "records report unanswered", "tx transfer", "tx call",
+    "upgrade schedule", "work verify",
 }  # fmt: skip
 DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}
 """They run until they are stopped, and send by themselves."""
