@@ -22,7 +22,7 @@ from support.instant_node import instant_node
 from support.reading import READING
 
 ROOT = Path(__file__).parents[1]
-TARGET = 0.5
+TARGET = 0.4
 """Seconds that a query may take."""
 
 
