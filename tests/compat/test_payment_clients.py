@@ -32,13 +32,13 @@ def with_merchant(node: Node, by_polkadot_js: ClientRun) -> Node:
     return node
 
 
-@pytest.mark.full
 def test_polkadot_js_feeds_pays_refunds_and_disputes(
     by_polkadot_js: ClientRun, subtests: pytest.Subtests
 ) -> None:
     report(by_polkadot_js, subtests, least=7)
 
 
+@pytest.mark.full
 def test_papi_pays_refunds_and_disputes(with_merchant: Node, subtests: pytest.Subtests) -> None:
     report(node_script("payments_papi").run([with_merchant]), subtests, least=4)
 

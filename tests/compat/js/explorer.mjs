@@ -50,8 +50,8 @@ const SOME = ["", "block/2", "tx/3-1", "account/Alice", "referendum/0", "validat
 const isAll = amount === "all";
 for (const [width, colorScheme, locale, pages] of [
   [1100, "light", "en", isAll ? PAGES : SOME],
-  [360, "dark", "en", isAll ? SOME : SOME.slice(0, 5)],
-  [360, "light", "zh-CN", SOME.slice(0, isAll ? 5 : 2)],
+  [360, "dark", "en", isAll ? SOME : SOME.slice(1, 4)],
+  [360, "light", "zh-CN", SOME.slice(0, isAll ? 5 : 1)],
 ]) {
   const page = await open({
     viewport: { width, height: 800 }, colorScheme, locale,

@@ -7,7 +7,7 @@ import sys
 
 
 def test_nothing_but_the_host_imports_libp2p() -> None:
-    modules = ("network", "wire", "peers", "limits", "settings", "mailbox", "peer_file")
+    modules = ("network", "wire", "peers", "limits", "settings", "mailbox", "peer_records")
     program = (
         "import sys\n"
         + "".join(f"import p2p.{name}\n" for name in modules)

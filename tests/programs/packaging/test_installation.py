@@ -54,7 +54,7 @@ sys.path.insert(0 if sys.argv[1] == "before" else len(sys.path), sys.argv[2])
 if sys.argv[1] == "imported":
     mine = [importlib.import_module(name) for name in theirs]
 from btt_chain.cli.program import program
-from btt_chain.genesis.tables import table
+from btt_chain.genesis.holders import table
 from btt_chain.p2p.network import Network
 from btt_chain.runtime import BttRuntime
 from btt_chain.storage.memory import MemoryKV

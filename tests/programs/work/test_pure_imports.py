@@ -20,7 +20,6 @@ LINT = FOLDER.parents[1] / "scripts" / "lint_runtime.py"
 PURE = (
     "arithmetic",
     "commit",
-    "elements",
     "errors",
     "fraud",
     "graph",
