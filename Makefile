@@ -131,11 +131,13 @@ PYTEST_ONCE := $(PYTEST) $(if $(wildcard tests/unit/__pycache__),,--assert=plain
 # Processes that share files: test-computing-1 test-computing-2. tests/support/parts.py says why.
 PARTS_OF_TESTS := $(or $(shell seq $(JOBS)),1)
 SHARE = --part $*/$(words $(PARTS_OF_TESTS))
+# One more for those that wait: at the end one of them alone would leave the machine idle.
+PARTS_OF_TALKING := $(PARTS_OF_TESTS) $(words one-more $(PARTS_OF_TESTS))
 
 .PHONY: test
 test: ## Everything CI runs: lint, types, layers, tests, real clients
 	$(SIDE_BY_SIDE) test-style test-types test-nets test-clients \
-		$(addprefix test-talking-,$(PARTS_OF_TESTS)) $(addprefix test-computing-,$(PARTS_OF_TESTS))
+		$(addprefix test-talking-,$(PARTS_OF_TALKING)) $(addprefix test-computing-,$(PARTS_OF_TESTS))
 
 .PHONY: test-style test-types test-nets test-clients
 test-style: setup
@@ -153,7 +155,7 @@ test-clients: setup compat-setup-ci
 	$(SOON) $(PYTEST_ONCE) $(COMPAT)
 
 test-talking-%: setup
-	$(SOON) $(PYTEST_ONCE) $(SHARE) $(TALKING)
+	$(SOON) $(PYTEST_ONCE) --part $*/$(words $(PARTS_OF_TALKING)) $(TALKING)
 
 test-computing-%: setup
 	$(LATER) $(PYTEST_ONCE) $(SHARE) $(addprefix --ignore=,$(NETS) $(COMPAT) $(TALKING))
