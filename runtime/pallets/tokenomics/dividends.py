@@ -9,12 +9,14 @@ from runtime.frame import Component, Value
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger, id_of
+from runtime.pallets.tokenomics.releases import ReleaseControl
 
 
 class Dividends(Component):
     """The development fund's income from compute fees, and the part set aside for stakers."""
 
     ledger: PoolLedger
+    releases: ReleaseControl
     currency: Balances
 
     compute_inflow = Value(u128, default=u128(0))
@@ -54,7 +56,9 @@ class Dividends(Component):
         earmarked = self.earmarked.value
         if amount > earmarked:
             raise errors.PoolExhausted
+        counted = self.ledger.from_genesis_funds(DEVELOPMENT_FUND, amount)
         self.currency.transfer(DEVELOPMENT_FUND, to, amount)
         self.earmarked.value = earmarked - amount
         self.ledger.count_paid(DEVELOPMENT_FUND, amount)
+        self.releases.count(counted)
         self.deposit(events.PoolReleased(id_of(DEVELOPMENT_FUND), amount, to))

@@ -9,6 +9,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.accounts import (
+    DEVELOPMENT_FUND,
     ECOSYSTEM,
     FOUNDATION_PROGRAMMES,
     GRANTS,
@@ -44,10 +45,10 @@ FOUNDATION, KEEPER = CHARLIE, DAVE
 """Signatories of the Foundation and of the reserve."""
 PROGRAMME = FOUNDATION_PROGRAMMES[0]
 FUNDS = (
-    TREASURY, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
+    TREASURY, DEVELOPMENT_FUND, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
     PROGRAMME, HEALTH,
 )  # fmt: skip
-"""Pools that have money at genesis; the development fund has what comes in, as on all chains."""
+"""Pools that have money at genesis."""
 LAUNCH = 10 * int(BTT)
 ECONOMY: dict[str, dict[str, object]] = {
     "tokenomics": {

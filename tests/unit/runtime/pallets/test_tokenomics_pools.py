@@ -524,6 +524,22 @@ def test_not_more_is_set_aside_than_came_in_nor_paid_than_is_set_aside(
     runtime.tokenomics.pay(STAKING, BOB, u128(0), discretionary=False)
 
 
+def test_a_dividend_of_genesis_money_counts_as_a_release(runtime: TokenomicsRuntime) -> None:
+    tokenomics = runtime.tokenomics
+    runtime.balances.transfer(ALICE, DEVELOPMENT_FUND, btt(10))
+    tokenomics.ledger.open()
+    split = split_compute(10_000 * ONE, int(tokenomics.threshold()))
+    tokenomics.take(ALICE, split, BurnReason.Compute)
+    inflow = tokenomics.dividends.compute_inflow_of_era()
+    assert inflow > btt(10)
+    tokenomics.dividends.earmark(inflow)
+    first = btt(4)
+    for amount, counted in ((first, first), (u128(inflow - first), btt(10))):
+        tokenomics.dividends.pay_earmarked(CAROL, amount)
+        assert tokenomics.releases.released_total.value == counted
+    assert tokenomics.ledger.entry(DEVELOPMENT_FUND).released == inflow
+
+
 # ---- gifts
 
 
