@@ -64,7 +64,6 @@ def test_blocks_come_in_every_slot_and_are_final_within_four() -> None:
         assert is_quick(lags)
 
 
-@pytest.mark.full
 def test_slow_wires_do_not_change_that() -> None:
     world = world_of(501, links=Links(least=20, most=90))
     with watched(world):
