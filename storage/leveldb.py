@@ -510,7 +510,7 @@ def _require_space(path: Path, needed: int, space: Callable[[Path], int]) -> Non
     left = space(path)
     if left < needed:
         raise DiskFull(
-            f"only {left / MIB:.0f} MiB are left on the disk of {path}, {needed / MIB:.0f} MiB "
+            f"only {left // MIB} MiB are left on the disk of {path}, {-(-needed // MIB)} MiB "
             "are needed to go on. Nothing is lost: make room and start the node again"
         )
 
