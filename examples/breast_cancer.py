@@ -78,7 +78,7 @@ def main(out: Path) -> tuple[float, float]:
 
     model = load(onnx_file).model
     items = read([rows], model.manifest, read_preparation(text))
-    outputs = real_outputs(model.manifest, Executor(model).run(items.elements).outputs)
+    outputs = real_outputs(model.manifest, Executor(model).run(*items.elements).outputs[0])
     by_integers = float((outputs.argmax(axis=1) == y_test).mean())
     print(f"{len(x_train)} rows to learn from, {len(x_test)} to test with")
     print(f"accuracy with floats   {by_floats:.1%}")

@@ -75,7 +75,7 @@ def main(out: Path) -> list[tuple[str, str]]:
     files = [Path(shutil.copy(bundled(name), out)) for name in UNSEEN]
     model = load(onnx_file).model
     items = read(files, model.manifest, read_preparation(text))
-    outputs = real_outputs(model.manifest, Executor(model).run(items.elements).outputs)
+    outputs = real_outputs(model.manifest, Executor(model).run(*items.elements).outputs[0])
     answers = [LABELS[number] for number in outputs.argmax(axis=1)]
     for note in items.notes:
         print(note)

@@ -18,7 +18,6 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
-from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
 from btt_chain.compute.requester.folder import Folder, Record, new_record
@@ -134,7 +133,7 @@ class Market:
         try:
             done = await chain.submit(
                 "Jobs", "post", signer=self._pair, model=self.model, items=record.items,
-                input_root=edge_root(record.input, 0, raw, None), tier=Tier.Open, check=check,
+                input_root=record.input_root(raw), tier=Tier.Open, check=check,
                 urgency=Urgency.Routine, max_price=u128(int(quote.price) * 2),
                 data_bytes=u64(len(raw)), deadline=u32(slots_in_time(DEADLINE, chain.slot_ms)),
                 reply_key=record.keys.reply_public, endpoints=self._folder.endpoints(),

@@ -221,16 +221,17 @@ class FloatGraph:
             self._functions.append(kernel_of(node.op).in_floats(node, rng))
         self._rng = rng
 
-    def items(self, count: int) -> Float32s:
-        """Return random items."""
-        return self._rng.standard_normal((count, *self._graph.input.dims), np.float32)
+    def items(self, count: int) -> list[Float32s]:
+        """Return the inputs of random items."""
+        inputs = self._graph.inputs
+        return [self._rng.standard_normal((count, *one.dims), np.float32) for one in inputs]
 
-    def run(self, items: Float32s, memory: int) -> None:
+    def run(self, inputs: Sequence[Float32s], memory: int) -> None:
         """Compute all nodes, in pieces whose tensors take about `memory` bytes."""
         each = sum(4 * tensor.size for tensor in self._graph.tensors)
         step = max(1, memory // each)
-        for at in range(0, len(items), step):
-            made = [items[at : at + step]]
+        for at in range(0, len(inputs[0]), step):
+            made = [items[at : at + step] for items in inputs]
             for node, function in zip(self._graph.nodes, self._functions, strict=True):
                 made.append(function([made[tensor] for tensor in node.op.inputs]))
                 if made[-1].shape != (len(made[0]), *node.out.dims):
@@ -248,13 +249,13 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     """Return all figures of one net."""
     rng = np.random.default_rng(SEED)
     graph = model.graph
-    items = items_of(rng, graph.input, count)
+    items = items_of(rng, graph.inputs[0], count)
     executor, challenge = Executor(model), Challenge(model, b"secret")
     sample = max(1, count // 16)
     batch = executor.run(items[:sample], accumulators=True)
     checked = [
         (
-            batch.committed(graph, at),
+            batch.committed(at),
             {number: sums[at] for number, sums in batch.accumulators.items()},
         )
         for at in range(sample)
@@ -265,9 +266,9 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
         roots: list[H256] = []
         computed = committed = 0.0
         start = time.process_time()
-        for piece in stream(executor, [items]):
+        for piece in stream(executor, [[items]]):
             made = time.process_time()
-            roots += [piece.commit(graph, at, at, None).root for at in range(len(piece.outputs))]
+            roots += [piece.commit(at, at, None).root for at in range(len(piece))]
             end = time.process_time()
             computed, committed = computed + made - start, committed + end - made
             start = end
@@ -277,17 +278,17 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     def vectors() -> None:
         for at, (tensors, sums) in enumerate(checked):
             first_fault_by_vectors(executor, tensors, sums, challenge)
-            batch.commit(graph, at, at, None)
+            batch.commit(at, at, None)
 
     def again() -> None:
         for at, (tensors, _) in enumerate(checked):
             first_fault(executor, tensors)
-            batch.commit(graph, at, at, None)
+            batch.commit(at, at, None)
 
     same = float_graph(graph, SEED, count, DEFAULT_MEMORY)
     others = [partial(whole, work) for work in (same, vectors, again)]
     computed, committed, floats, by_vectors, by_again = medians([provide, *others], rounds)
-    proof, judged = worst_proof(model, batch.item(graph, 0))
+    proof, judged = worst_proof(model, batch.item(0))
     return Row(name, count, floats, computed, committed, by_vectors, by_again, proof, judged)
 
 

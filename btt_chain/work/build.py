@@ -7,9 +7,12 @@ and raises errors with the name of the node.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Final
+
+import numpy as np
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u8, u16, u32, u64
@@ -49,6 +52,7 @@ from btt_chain.work.operators import (
     Op,
     Rearrange,
     Softmax,
+    Sum,
     Table,
 )
 from btt_chain.work.operators.numeric import kernel_of
@@ -61,9 +65,21 @@ from btt_chain.work.shapes import (
     largest_proof,
     macs_of,
 )
-from btt_chain.work.tensors import LEAF_BYTES, MIN_LEAF_BYTES, Kind, Tensor, Weights, Window
+from btt_chain.work.tensors import (
+    LEAF_BYTES,
+    MIN_LEAF_BYTES,
+    Axis,
+    Kind,
+    Tensor,
+    Weights,
+    Window,
+)
 
 _NO_ROOT: Final = H256(bytes(32))
+MIN_PART: Final = 256
+"""Least length of a part of a row."""
+PROOF_SPARE: Final = 2048
+"""Bytes of a proof that depend on the number of nodes, which is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +101,41 @@ class Numbers:
 
 
 def window(
-    size: tuple[int, int],
-    step: tuple[int, int] = (1, 1),
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0),
-    apart: tuple[int, int] = (1, 1),
+    size: Sequence[int],
+    step: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    apart: Sequence[int] | None = None,
 ) -> Window:
-    """Return a window; pads are top, left, bottom, right as in ONNX."""
-    return Window(*map(u16, (*size, *step, *apart, *pads)))
+    """Return a window of one to three axes.
+
+    As in ONNX, pads are those before the image, axis by axis, then those after it.
+    """
+    rank = len(size)
+    ones = [1] * rank
+    pads = [0] * (2 * rank) if pads is None else pads
+    columns = (size, step or ones, apart or ones, pads[:rank], pads[rank:])
+    return Window([Axis(*map(u16, axis)) for axis in zip(*columns, strict=True)])
 
 
 class Builder:
     """A graph under construction, with the records of its constants."""
 
     def __init__(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> None:
+        """Begin with the first input."""
         self._tensors = [_tensor(Numbers(kind, zero), shape)]
         self._nodes: list[tuple[str, Op]] = []
         self._records: dict[int, Bytes2D] = {}
-        self._scale = scale
+        self._scales = [scale]
+        """Of the inputs."""
+        self._outputs: list[u16] = []
+
+    def add_input(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> int:
+        """Add another input, and return its number; ValueError once there are nodes."""
+        if self._nodes:
+            raise ValueError("inputs come before all nodes")
+        self._tensors.append(_tensor(Numbers(kind, zero), shape))
+        self._scales.append(scale)
+        return len(self._tensors) - 1
 
     def tensor(self, number: int) -> Tensor:
         """Return an existing tensor."""
@@ -111,10 +145,14 @@ class Builder:
         self, name: str, x: int, columns: Int8s, bias: Int32s, scales: Float32s, out: Numbers
     ) -> int:
         """Add rows times weights: `columns` is outputs by inputs."""
-        shape = (*self._tensors[x].dims[:-1], len(columns))
-        self._check_weights(name, columns, self._tensors[x].dims[-1], bias, scales)
-        records = records_of_product(columns, bias, scales)
-        return self.node(name, Linear(u16(x), _weights(), *out.bounds), out, shape, records)
+        dims = self._tensors[x].dims
+        self._check_weights(name, columns, dims[-1], bias, scales)
+
+        def op(x: int, parts: int, out: Numbers) -> Op:
+            return Linear(u16(x), _weights(), u16(parts), *out.bounds)
+
+        choices = range(1, 1 + -(-dims[-1] // MIN_PART))
+        return self._product(name, op, x, choices, dims[:-1], (columns, bias, scales), out)
 
     def conv(
         self,
@@ -128,15 +166,76 @@ class Builder:
         groups: int = 1,
     ) -> int:
         """Add windows times weights: `kernels` is outputs, height, width, channels of a group."""
-        shape = (*sides_of(name, seen, self._tensors[x]), len(kernels))
+        sides = sides_of(name, seen, self._tensors[x])
         inside = self._tensors[x].dims[-1]
         if groups < 1 or inside % groups or len(kernels) % groups:
             raise ModelRefused.at(name, f"{groups} groups of {inside} to {len(kernels)} channels")
         columns = kernels.reshape(len(kernels), -1)
-        length = int(seen.height) * int(seen.width) * (inside // groups)
+        length = prod(seen.sizes) * (inside // groups)
         self._check_weights(name, columns, length, bias, scales)
-        op = Conv(u16(x), _weights(), seen, u16(groups), *out.bounds)
-        return self.node(name, op, out, shape, records_of_product(columns, bias, scales))
+        if min(sides) < 1:
+            raise ModelRefused.at(name, f"makes the sides {sides}: its window does not fit")
+
+        def op(x: int, parts: int, out: Numbers) -> Op:
+            return Conv(u16(x), _weights(), seen, u16(groups), u16(parts), *out.bounds)
+
+        taps, line = prod(seen.sizes), seen.sizes[-1]
+        sizes = [taps // parts for parts in range(1, taps + 1) if taps % parts == 0]
+        choices = [taps // size for size in sizes if size % line == 0 or line % size == 0]
+        return self._product(name, op, x, choices, sides, (columns, bias, scales), out)
+
+    def _product(
+        self,
+        name: str,
+        op: Callable[[int, int, Numbers], Op],
+        x: int,
+        choices: Iterable[int],
+        sides: Sequence[int],
+        constants: tuple[Int8s, Int32s, Float32s],
+        out: Numbers,
+    ) -> int:
+        """Add a product in as few parts as its proofs allow: several are followed by a `Sum`.
+
+        `op` makes the operator of an input, a number of parts and the output's numbers.
+        """
+        columns, bias, scales = constants
+        count, length = columns.shape
+        parts = self._parts(name, op, x, choices, (*sides, count))
+        if parts == 1:
+            records = records_of_product(columns, bias, scales)
+            return self.node(name, op(x, 1, out), out, (*sides, count), records)
+        most = -(-length // parts)
+        held = np.zeros((count, parts * most), np.int8)
+        held[:, :length] = columns
+        nothing, ones = np.zeros(count * parts, np.int32), np.ones(count * parts, np.float32)
+        records = records_of_product(held.reshape(count * parts, most), nothing, ones)
+        sums = Numbers(Kind.I32)
+        shape = (*sides, count * parts)
+        x = self.node(f"{name}:parts", op(x, parts, sums), sums, shape, records)
+        total = Sum(u16(x), _weights(), u16(parts), *out.bounds)
+        records = records_of_product(np.empty((count, 0), np.int8), bias, scales)
+        return self.node(name, total, out, (*sides, count), records)
+
+    def _parts(
+        self,
+        name: str,
+        op: Callable[[int, int, Numbers], Op],
+        x: int,
+        choices: Iterable[int],
+        shape: Sequence[int],
+    ) -> int:
+        """Return the fewest parts with which a product has a small enough proof; 1 if none has."""
+        for parts in choices:
+            numbers = Numbers(Kind.I8 if parts == 1 else Kind.I32)
+            made = op(0, parts, numbers)
+            out = _tensor(numbers, (*shape[:-1], shape[-1] * parts))
+            for leaf in (LEAF_BYTES, LEAF_BYTES // 4, MIN_LEAF_BYTES):
+                given, result = (replace(one, leaf=u16(leaf)) for one in (self._tensors[x], out))
+                held = made.with_constants(replace(_weights(), leaf=u16(leaf)))
+                graph = Graph([given], [Node(name, held, result)], [u16(1)])
+                if is_judged(graph, 0) and largest_proof(graph, 0) <= PROOF_BYTES - PROOF_SPARE:
+                    return parts
+        return 1
 
     def matmul(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
         """Add rows of `a` times rows of `b`."""
@@ -217,26 +316,33 @@ class Builder:
             self._records[len(self._nodes)] = records
         self._nodes.append((name, op))
         self._tensors.append(made)
-        return len(self._nodes)
+        return len(self._tensors) - 1
 
-    def model(self, output_scale: float = 1.0) -> Model:
-        """Fit the leaves, commit to the weights and check all; ModelRefused names the node."""
+    def model(
+        self, output_scale: float | Sequence[float] = 1.0, outputs: Sequence[int] | None = None
+    ) -> Model:
+        """Fit the leaves, commit to the weights and check all; ModelRefused names the node.
+
+        By default the last tensor is the only output. There is a scale for each.
+        """
+        self._outputs = [u16(tensor) for tensor in outputs or [len(self._tensors) - 1]]
+        scales = [output_scale] if isinstance(output_scale, int | float) else list(output_scale)
         self._leave_out()
         self._fit_leaves()
         nodes: list[Node] = []
         for number, (name, op) in enumerate(self._nodes):
-            node = Node(name, op, self._tensors[number + 1])
+            node = Node(name, op, self._tensors[len(self._scales) + number])
             weights = op.constants
             if weights is not None:
                 root = commit_weights(self._graph(), node, self._records[number].data).root
                 node = replace(node, op=op.with_constants(replace(weights, root=root)))
             nodes.append(node)
-        graph = Graph(self._tensors[0], nodes)
+        graph = Graph(self._graph().inputs, nodes, self._outputs)
         check_graph(graph)
         manifest = Manifest(
             graph=graph,
-            input_scale=u32(scale_bits(self._scale)),
-            output_scale=u32(scale_bits(output_scale)),
+            input_scales=[u32(scale_bits(scale)) for scale in self._scales],
+            output_scales=[u32(scale_bits(scale)) for scale in scales],
             macs=u64(macs_of(graph)),
         )
         model = Model(manifest, self._records)
@@ -254,8 +360,10 @@ class Builder:
             raise ModelRefused.at(name, f"{scales.size} scales for {len(columns)} channels")
 
     def _graph(self) -> Graph:
-        pairs = zip(self._nodes, self._tensors[1:], strict=True)
-        return Graph(self._tensors[0], [Node(name, op, out) for (name, op), out in pairs])
+        first = len(self._scales)
+        pairs = zip(self._nodes, self._tensors[first:], strict=True)
+        nodes = [Node(name, op, out) for (name, op), out in pairs]
+        return Graph(self._tensors[:first], nodes, self._outputs)
 
     def _leave_out(self) -> None:
         """Remove the leaves of every tensor that does not need them, the last ones first.
@@ -264,11 +372,13 @@ class Builder:
         activation table with the layer before, a head with the projection of which it is a part.
         """
         reads = Counter(tensor for _, op in self._nodes for tensor in op.inputs)
+        first = len(self._scales)
+        kept = {*range(first), *self._outputs}
         for number in range(len(self._nodes) - 1, -1, -1):
             reader = self._nodes[number][1]
             for tensor in reader.inputs:
-                alone = tensor > 0 and reads[tensor] == 1
-                if not alone or not may_pass(self._nodes[tensor - 1][1], reader):
+                alone = tensor not in kept and reads[tensor] == 1
+                if not alone or not may_pass(self._nodes[tensor - first][1], reader):
                     continue
                 self._set_leaf(tensor, 0)
                 if not is_judged(self._graph(), self._end_of(number)):
@@ -276,8 +386,11 @@ class Builder:
 
     def _end_of(self, number: int) -> int:
         """Return the node with which a node is verified: the first committed one from it on."""
-        while not self._tensors[number + 1].committed:
-            number = next(at for at, (_, op) in enumerate(self._nodes) if number + 1 in op.inputs)
+        first = len(self._scales)
+        while not self._tensors[first + number].committed:
+            number = next(
+                at for at, (_, op) in enumerate(self._nodes) if first + number in op.inputs
+            )
         return number
 
     def _fit_leaves(self) -> None:
@@ -288,7 +401,7 @@ class Builder:
         """
         number = 0
         while number < len(self._nodes):
-            committed = self._tensors[number + 1].committed
+            committed = self._tensors[len(self._scales) + number].committed
             if not committed or largest_proof(self._graph(), number) <= PROOF_BYTES:
                 number += 1
             elif not self._halve(number):
@@ -299,7 +412,7 @@ class Builder:
         """Give leaves to all tensors that a node is verified with; return their nodes' numbers."""
         others = group_of(self._graph(), number)[1:]
         for other in others:
-            self._set_leaf(other + 1, LEAF_BYTES)
+            self._set_leaf(len(self._scales) + other, LEAF_BYTES)
         return others
 
     def _halve(self, number: int) -> bool:

@@ -16,7 +16,8 @@ from typing import Any, Final, Self
 from btt_chain.extras import needs_extra
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor
-from btt_chain.work.model import Elements
+from btt_chain.work.graph import Graph
+from btt_chain.work.model import Elements, Inputs
 from btt_chain.work.package import Package, loads
 
 try:
@@ -73,7 +74,7 @@ class Cluster:
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def stream(
-        self, package: Package, batches: Iterable[Elements], memory: int = DEFAULT_MEMORY
+        self, package: Package, batches: Iterable[Inputs], memory: int = DEFAULT_MEMORY
     ) -> Iterator[Batch]:
         """Execute as `execute.stream` does, a piece on each worker. Raises NoCluster.
 
@@ -82,7 +83,8 @@ class Cluster:
         workers = self.workers
         if not workers:
             raise NoCluster("the cluster has no workers")
-        each = sum(tensor.nbytes for tensor in package.manifest.graph.tensors)
+        graph = package.manifest.graph
+        each = sum(tensor.nbytes for tensor in graph.tensors)
         count = max(1, memory // each)
         held = self._client.scatter(
             # A unique name: a piece that is cancelled here may be used by another stream.
@@ -93,20 +95,20 @@ class Cluster:
         flying: deque[Any] = deque()
         try:
             for batch in batches:
-                for at in range(0, len(batch), count):
+                for at in range(0, len(batch[0]), count):
                     if len(flying) >= AHEAD * workers:
-                        yield self._landed(flying.popleft())
-                    piece = batch[at : at + count]
+                        yield self._landed(graph, flying.popleft())
+                    piece = [given[at : at + count] for given in batch]
                     flying.append(self._client.submit(_run, held, piece, pure=False))
             while flying:
-                yield self._landed(flying.popleft())
+                yield self._landed(graph, flying.popleft())
         finally:
             self._client.cancel([*flying, held])
 
-    def _landed(self, future: Any) -> Batch:
+    def _landed(self, graph: Graph, future: Any) -> Batch:
         if future.exception() is not None:
             raise NoCluster(f"a piece of work failed on the cluster: {future.exception()}")
-        return Batch(future.result())
+        return Batch(graph, future.result())
 
     def close(self) -> None:
         """Disconnect; the cluster keeps running."""
@@ -124,6 +126,6 @@ def _executor(package: bytes) -> Executor:
     return Executor(loads(package).model)
 
 
-def _run(package: bytes, items: Elements) -> list[Elements]:
+def _run(package: bytes, inputs: Inputs) -> list[Elements]:
     """Return all tensors of some items; runs on a worker."""
-    return list(_executor(package).run(items).tensors)
+    return list(_executor(package).run(*inputs).tensors)

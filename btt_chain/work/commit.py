@@ -1,6 +1,6 @@
 """A provider's commitments: a tree for each tensor of each item, of each item, and of the job.
 
-    job root <- item roots <- roots of tensors 0 (the input) to n (the output) <- leaves of rows
+    job root <- item roots <- roots of tensors 0 (the first input) to n <- leaves of rows
 
 Tensors without leaves of their own (`graph.Tensor.committed`) are left out, and n counts the rest.
 
@@ -79,7 +79,7 @@ def tree_of(layout: Layout, data: bytes | memoryview, key: TensorKey | None = No
 def commit_item(
     graph: Graph, item: int, tensors: Sequence[bytes | memoryview], job_key: bytes | None = None
 ) -> ItemCommitment:
-    """Commit to an item by its tensors (`Graph.committed`), from the input to the output."""
+    """Commit to an item by its tensors (`Graph.committed`), inputs first."""
     shapes = graph.committed
     if len(tensors) != len(shapes):
         raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(shapes)}")
@@ -97,6 +97,11 @@ def roots_tree(roots: Sequence[H256]) -> Tree:
     roots of all outputs.
     """
     return Tree([leaf_hash(root) for root in roots])
+
+
+def end_root(roots: Sequence[H256]) -> H256:
+    """Return the root over an item's inputs, or over its outputs: of a single one its own."""
+    return roots[0] if len(roots) == 1 else roots_tree(roots).root
 
 
 def commit_weights(graph: Graph, node: Node, records: bytes | memoryview) -> Tree:

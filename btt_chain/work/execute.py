@@ -21,7 +21,7 @@ from btt_chain.work.admission import check_model
 from btt_chain.work.commit import ItemCommitment, commit_item
 from btt_chain.work.errors import InputRefused
 from btt_chain.work.graph import Graph
-from btt_chain.work.model import Elements, Int32s, Model, dtype_of
+from btt_chain.work.model import Elements, Inputs, Int32s, Model, dtype_of
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric import KERNELS, Kernels
 from btt_chain.work.operators.numeric.kernel import Kernel, node_of
@@ -38,30 +38,35 @@ Accumulators = dict[int, Int32s]
 class Batch:
     """All tensors of some items, which are the first axis of each."""
 
+    graph: Graph
     tensors: Sequence[Elements]
     accumulators: Accumulators = field(default_factory=dict)
 
-    @property
-    def outputs(self) -> Elements:
-        """The model's outputs for the items."""
-        return self.tensors[-1]
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.tensors[0])
 
-    def committed(self, graph: Graph, at: int) -> list[Elements]:
+    @property
+    def outputs(self) -> list[Elements]:
+        """The model's outputs for the items."""
+        return [self.tensors[tensor] for tensor in self.graph.outputs]
+
+    def committed(self, at: int) -> list[Elements]:
         """Return one item's committed tensors (`Graph.committed`)."""
         return [
             tensor[at]
-            for shape, tensor in zip(graph.tensors, self.tensors, strict=True)
+            for shape, tensor in zip(self.graph.tensors, self.tensors, strict=True)
             if shape.committed
         ]
 
-    def item(self, graph: Graph, at: int) -> list[memoryview]:
+    def item(self, at: int) -> list[memoryview]:
         """Return their bytes."""
-        flat = [np.ascontiguousarray(tensor).reshape(-1) for tensor in self.committed(graph, at)]
+        flat = [np.ascontiguousarray(tensor).reshape(-1) for tensor in self.committed(at)]
         return [tensor.view(np.uint8).data for tensor in flat]
 
-    def commit(self, graph: Graph, at: int, number: int, key: bytes | None) -> ItemCommitment:
+    def commit(self, at: int, number: int, key: bytes | None) -> ItemCommitment:
         """Commit to the item at `at` of this batch, which is item `number` of the job."""
-        return commit_item(graph, number, self.item(graph, at), key)
+        return commit_item(self.graph, number, self.item(at), key)
 
 
 class Executor:
@@ -79,15 +84,18 @@ class Executor:
             kernel = kernels[type(node.op)]
             self._kernels.append(kernel(node, model.constants.get(number)))
 
-    def run(self, items: Elements, *, accumulators: bool = False) -> Batch:
-        """Execute a batch that fits into memory; InputRefused if the model does not take it."""
-        self._check(items)
-        made: list[Elements] = [items]
+    def run(self, *inputs: Elements, accumulators: bool = False) -> Batch:
+        """Execute a batch that fits into memory; InputRefused if the model does not take it.
+
+        `inputs` are those of the model, each with the items as its first axis.
+        """
+        self._check(inputs)
+        made: list[Elements] = [*inputs]
         kept: Accumulators = {}
         for number in range(len(self.model.graph.nodes)):
             sink = kept if accumulators else None
             made.append(self.node(number, made, sink))
-        return Batch(made, kept)
+        return Batch(self.model.graph, made, kept)
 
     def node(
         self, number: int, tensors: Sequence[Elements], accumulators: Accumulators | None = None
@@ -113,28 +121,33 @@ class Executor:
         kernel.finish(accumulators, made)
         return made
 
-    def _check(self, items: Elements) -> None:
-        tensor = self.model.graph.input
-        if items.shape[1:] != tensor.dims or items.dtype != dtype_of(tensor.kind):
-            raise InputRefused(
-                f"items of {items.dtype} {items.shape[1:]}, the model takes "
-                f"{dtype_of(tensor.kind)} {tensor.dims}"
-            )
-        if len(items) == 0:
+    def _check(self, inputs: Inputs) -> None:
+        tensors = self.model.graph.inputs
+        if len(inputs) != len(tensors):
+            raise InputRefused(f"{len(inputs)} inputs, the model takes {len(tensors)}")
+        for items, tensor in zip(inputs, tensors, strict=True):
+            if items.shape[1:] != tensor.dims or items.dtype != dtype_of(tensor.kind):
+                raise InputRefused(
+                    f"items of {items.dtype} {items.shape[1:]}, the model takes "
+                    f"{dtype_of(tensor.kind)} {tensor.dims}"
+                )
+            if len(items) != len(inputs[0]):
+                raise InputRefused(f"inputs of {len(inputs[0])} and {len(items)} items")
+        if len(inputs[0]) == 0:
             raise InputRefused("a batch without items")
 
 
 def stream(
     executor: Executor,
-    batches: Iterable[Elements],
+    batches: Iterable[Inputs],
     memory: int = DEFAULT_MEMORY,
     *,
     accumulators: bool = False,
 ) -> Iterator[Batch]:
     """Execute more items than fit into memory; yield each piece as soon as it is done.
 
-    `batches` may be one memory-mapped array in a list, or read from a file one by one. A piece
-    takes about `memory` bytes for its tensors (one item at least).
+    `batches` may be memory-mapped arrays, or read from a file one by one. A piece takes about
+    `memory` bytes for its tensors (one item at least).
     """
     graph = executor.model.graph
     each = sum(tensor.nbytes for tensor in graph.tensors)
@@ -142,5 +155,6 @@ def stream(
         each += sum(4 * node.out.size for node in graph.nodes)
     count = max(1, memory // each)
     for batch in batches:
-        for at in range(0, len(batch), count):
-            yield executor.run(batch[at : at + count], accumulators=accumulators)
+        for at in range(0, len(batch[0]), count):
+            part = slice(at, at + count)
+            yield executor.run(*(given[part] for given in batch), accumulators=accumulators)

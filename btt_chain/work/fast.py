@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from btt_chain.extras import needs_extra
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
-from btt_chain.work.model import Constants, Elements, Int8s, Int32s, Model
+from btt_chain.work.model import Constants, Elements, Inputs, Int8s, Int32s, Model
 from btt_chain.work.operators import Conv, Linear
 from btt_chain.work.operators.numeric import KERNELS
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.requantise import requantise
-from btt_chain.work.operators.numeric.windows import padded, taps_of, windows_of
-from btt_chain.work.tensors import Kind, Tensor, Window
+from btt_chain.work.operators.numeric.windows import padded, windows_of
+from btt_chain.work.tensors import BYTES, Kind, Tensor, Window
 
 try:
     import onnxruntime
@@ -45,7 +45,7 @@ TRIED_WIDTHS: Final = (7, 64)
 
 
 class FastExecutor(Executor):
-    """An executor whose dense layers and ungrouped convolutions use onnxruntime."""
+    """An executor whose dense layers and ungrouped convolutions of 8 bits use onnxruntime."""
 
     def __init__(self, model: Model) -> None:
         """Prepare a model. ModelRefused as for `Executor`."""
@@ -57,12 +57,16 @@ class _FastLinear(LinearKernel):
 
     def __init__(self, node: NodeOf[Linear], constants: Constants | None) -> None:
         super().__init__(node, constants)
-        self._engine = _Product(self.constants.columns, self.zero, node.inputs[0].kind)
+        self._engine = _engine_of(self)
 
     def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
         """Multiply some rows at a time."""
+        engine = self._engine
+        if engine is None:
+            super().multiply(inputs, made, sink)
+            return
         pieces = _rows(_unsigned(inputs[0], self.node.inputs[0].kind))
-        self._engine.write(self, pieces, made, sink)
+        engine.write(self, pieces, made, sink)
 
 
 class _FastConv(ConvKernel):
@@ -70,9 +74,7 @@ class _FastConv(ConvKernel):
 
     def __init__(self, node: NodeOf[Conv], constants: Constants | None) -> None:
         super().__init__(node, constants)
-        self._engine: _Product | None = None
-        if node.op.groups == 1:
-            self._engine = _Product(self.constants.columns, self.zero, node.inputs[0].kind)
+        self._engine = _engine_of(self) if node.op.groups == 1 else None
 
     def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
         """Multiply some lines of windows at a time."""
@@ -83,6 +85,14 @@ class _FastConv(ConvKernel):
         images = _unsigned(inputs[0], self.node.inputs[0].kind)
         pieces = _images(self.op.window, self.out, images, engine.zero)
         engine.write(self, pieces, made, sink)
+
+
+def _engine_of(kernel: LinearKernel | ConvKernel) -> _Product | None:
+    """Return the engine's product; None for elements of 16 bits, and for products in parts."""
+    kind = kernel.node.inputs[0].kind
+    if kind not in BYTES or kernel.op.partial_sums > 1:
+        return None
+    return _Product(kernel.constants.columns, kernel.zero, kind)
 
 
 class _Product:
@@ -150,7 +160,7 @@ class Fast:
         self._memory = memory
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         """Execute all items, in order."""
         made = FastExecutor(executor.model)
@@ -202,10 +212,10 @@ def _images(
     window: Window, out: Tensor, x: NDArray[np.uint8], zero: int
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield windows as rows, some lines of each image's output at a time."""
-    height, width, _ = out.dims
-    length = x.shape[-1] * math.prod(taps_of(window))
-    step = max(1, ROWS_BYTES // (width * length))
+    sides = out.dims[:-1]
+    length = x.shape[-1] * math.prod(window.sizes)
+    step = max(1, ROWS_BYTES // (math.prod(sides[1:]) * length))
     for image in x:
-        seen = windows_of(padded(image[None], window, zero), window, (height, width))[0]
-        for top in range(0, height, step):
+        seen = windows_of(padded(image[None], window, zero), window, sides)[0]
+        for top in range(0, sides[0], step):
             yield seen[top : top + step].reshape(-1, length)

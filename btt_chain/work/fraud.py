@@ -8,12 +8,13 @@ commitment `judge` raises for every element. Nothing here needs numpy: the runti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from struct import unpack
+from typing import Final, NamedTuple, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, codec, path, u16, u32
-from btt_chain.work.commit import ItemCommitment, TensorKey
+from btt_chain.work.commit import ItemCommitment, TensorKey, end_root
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of, weights_layout
 from btt_chain.work.layout import Layout, tensor_layout
@@ -24,7 +25,8 @@ from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
 ROOT_BYTES: Final = 32
 
 
-_FORMATS: Final[Mapping[Kind, Literal["b", "B"]]] = {Kind.I8: "b", Kind.U8: "B"}
+_FORMATS: Final[Mapping[Kind, str]] = {Kind.I8: "b", Kind.U8: "B", Kind.I32: "i", Kind.I16: "h"}
+"""Formats of elements for `struct`."""
 
 
 class Reader(Protocol):
@@ -69,19 +71,20 @@ class _Inputs:
 
     def one(self, tensor: int, index: int) -> int:
         if not self._graph.tensor(tensor).committed:
-            return element(self._graph, tensor - 1, index, self._reader)
+            return element(self._graph, self._graph.maker_of(tensor), index, self._reader)
         return self.numbers(tensor, index, 1)[0]
 
     def row(self, tensor: int, row: int) -> Sequence[int]:
         shape = self._graph.tensor(tensor)
         if not shape.committed:
-            return self._graph.nodes[tensor - 1].op.row(row, shape, self)
+            return self._graph.nodes[self._graph.maker_of(tensor)].op.row(row, shape, self)
         width = shape.dims[-1]
         return self.numbers(tensor, row * width, width)
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
-        raw = self._reader.activation(tensor, start, length)
-        return list(memoryview(raw).cast(_FORMATS[self._graph.tensor(tensor).kind]))
+        kind = self._graph.tensor(tensor).kind
+        raw = self._reader.activation(tensor, start * kind.width, length * kind.width)
+        return unpack(f"<{length}{_FORMATS[kind]}", raw)
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
@@ -114,15 +117,15 @@ class FraudProof:
 @path("btt_work::EdgeProof")
 @dataclass(frozen=True, slots=True)
 class EdgeProof:
-    """Openings of one item's input or output, as committed by the item and by the receipt."""
+    """Openings of one item's inputs or outputs, as committed by the item and by the receipt."""
 
     item: u32
     job: Opening
     """The root of the item."""
     roots: Opening
-    """The root of its first or last tensor."""
+    """The roots of its inputs, or of its outputs."""
     said: Opening
-    """The root of the same tensor in the tree over all items' inputs, or outputs."""
+    """Their root (`commit.end_root`) in the tree over all items' inputs, or outputs."""
 
 
 class Fraud(NamedTuple):
@@ -157,7 +160,7 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
     if len(codec(FraudProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
     item_root = _only(_roots(proof.job, job.root, job.items), int(proof.item))
-    output = int(proof.node) + 1
+    output = graph.out_of(int(proof.node))
     wanted = _places(graph, int(proof.node))
     roots = _roots(proof.roots, item_root, len(graph.committed))
     if list(roots) != list(wanted.values()) or len(proof.tensors) != len(wanted):
@@ -178,7 +181,7 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
 
 
 def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output: bool) -> None:
-    """Return if an item's input (or output) is not the one in the tree with the root `said`.
+    """Return if an item's inputs (or outputs) are not those in the tree with the root `said`.
 
     `said` is the requester's root over all inputs, or the receipt's over all outputs. Every node
     may be right and the receipt still be for other inputs or outputs. ProofRefused and NotFraud as
@@ -186,12 +189,15 @@ def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output:
     """
     if len(codec(EdgeProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
-    item, count = int(proof.item), len(graph.committed)
-    tensor = count - 1 if output else 0
+    item, places = int(proof.item), graph.ends(output=output)
     item_root = _only(_roots(proof.job, job.root, job.items), item)
-    committed = _only(_roots(proof.roots, item_root, count), tensor)
+    roots = _roots(proof.roots, item_root, len(graph.committed))
+    if list(roots) != sorted(places):
+        raise ProofRefused(f"the roots {sorted(places)} must be opened, and no others")
+    committed = end_root([H256(roots[place]) for place in places])
     if committed == _only(_roots(proof.said, said, job.items), item):
-        raise NotFraud(f"tensor {tensor} of item {item} is the one that was agreed on")
+        name = "outputs" if output else "inputs"
+        raise NotFraud(f"the {name} of item {item} are those that were agreed on")
 
 
 class Evidence(NamedTuple):
@@ -219,7 +225,7 @@ def prove(
     reader = _Recorder(graph, node, evidence.tensors, None if records is None else records[0])
     element(graph, node, index, reader)
     out = graph.nodes[node].out
-    reader.activation(node + 1, index * out.kind.width, out.kind.width)
+    reader.activation(graph.out_of(node), index * out.kind.width, out.kind.width)
     wanted = _places(graph, node)
     trees = evidence.commitment.tensors
     tensors: list[Opening] = []
@@ -244,24 +250,22 @@ def prove(
 def prove_edge(
     graph: Graph, evidence: Evidence, said: Tree, root: H256, *, output: bool
 ) -> EdgeProof:
-    """Open an item's input (or output), and its root in the tree over those of all items."""
-    tensor = len(graph.committed) - 1 if output else 0
+    """Open an item's inputs (or outputs), and `root`, theirs in the tree over all items."""
     commitment = evidence.commitment
+    places = sorted(graph.ends(output=output))
     return EdgeProof(
         item=u32(evidence.item),
         job=_open_roots(evidence.job, {evidence.item: commitment.root}),
-        roots=_open_roots(commitment.tree, {tensor: commitment.tensors[tensor].root}),
+        roots=_open_roots(
+            commitment.tree, {place: commitment.tensors[place].root for place in places}
+        ),
         said=_open_roots(said, {evidence.item: root}),
     )
 
 
 def _places(graph: Graph, node: int) -> dict[int, int]:
     """Return the tensors that a proof opens, ascending, with their places among committed ones."""
-    tensors = graph.tensors
-    return {
-        tensor: sum(before.committed for before in tensors[:tensor])
-        for tensor in opened_of(graph, node)
-    }
+    return {tensor: graph.place_of(tensor) for tensor in opened_of(graph, node)}
 
 
 # ---- verifying

@@ -41,7 +41,8 @@ class Challenge:
             if is_checked(model.graph, number):
                 width = node.out.dims[-1]
                 vectors = _vectors_of(seed, number, width, limit_of(model.graph, number), bits)
-                self._vectors[number] = Vectors(vectors, model.constants.get(number))
+                held = model.constants.get(number)
+                self._vectors[number] = Vectors(vectors, held, node.op.partial_sums)
 
     def wrong_rows(
         self, number: int, inputs: Sequence[Elements], accumulators: Int32s

@@ -1,7 +1,8 @@
-"""A model on the chain: tensors with elements of one or four bytes, nodes, and the manifest.
+"""A model on the chain: tensors with elements of one to four bytes, nodes, and the manifest.
 
-Tensor 0 is the input of an item, tensor i + 1 is the output of node i; the last one is the model's
-output. There is no batch axis: items never mix. Images are height, width, channels. Tensors are
+Tensors are the inputs of an item, then the output of each node; the model names those that are its
+outputs. There is no batch axis: items never mix. The channels are the last axis: signals are time,
+channels; images height, width, channels; volumes depth, height, width, channels. Tensors are
 committed to, so every node can be checked from openings of its inputs alone. A tensor with a single
 reader may have no commitment if an element of the reader depends on one element of it, or one row
 of shares: these are computed, too, when the reader is verified. That saves hashing and bytes.
@@ -16,10 +17,12 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Bounded, path, u64
 from btt_chain.work.layout import Layout
 from btt_chain.work.operators import Op
-from btt_chain.work.tensors import Binary32, Tensor, Weights
+from btt_chain.work.tensors import Binary32, Tensor, TensorId, Weights
 
 PROOF_BYTES: Final = 24 * 1024
 """Maximum size of a fraud proof, in bytes."""
+MAX_ENDS: Final = 8
+"""Maximum number of inputs, and of outputs."""
 
 
 @path("btt_work::Node")
@@ -35,19 +38,29 @@ class Node:
 @path("btt_work::Graph")
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The input and all nodes, in an order of execution."""
+    """The inputs and all nodes, in an order of execution, and the tensors that are outputs."""
 
-    input: Tensor
+    inputs: Bounded[list[Tensor], MAX_ENDS]
     nodes: Bounded[list[Node], 512]
+    outputs: Bounded[list[TensorId], MAX_ENDS]
 
     @property
     def tensors(self) -> list[Tensor]:
-        """The input, then the output of each node."""
-        return [self.input, *(node.out for node in self.nodes)]
+        """The inputs, then the output of each node."""
+        return [*self.inputs, *(node.out for node in self.nodes)]
 
     def tensor(self, number: int) -> Tensor:
         """Return a tensor by its number."""
-        return self.nodes[number - 1].out if number else self.input
+        first = len(self.inputs)
+        return self.inputs[number] if number < first else self.nodes[number - first].out
+
+    def out_of(self, node: int) -> int:
+        """Return the number of the tensor that a node makes."""
+        return len(self.inputs) + node
+
+    def maker_of(self, tensor: int) -> int:
+        """Return the number of the node that makes a tensor; negative for an input."""
+        return tensor - len(self.inputs)
 
     def inputs_of(self, node: Node) -> list[Tensor]:
         """Return the tensors that a node reads, in the order of its fields."""
@@ -55,16 +68,36 @@ class Graph:
 
     @property
     def committed(self) -> list[Tensor]:
-        """The committed tensors, input first and output last.
+        """The committed tensors, inputs first.
 
         An item's bytes, trees, keys and proofs number tensors by their places in this list.
         """
         return [tensor for tensor in self.tensors if tensor.committed]
 
+    def place_of(self, tensor: int) -> int:
+        """Return the place of a committed tensor among the committed ones."""
+        return sum(before.committed for before in self.tensors[:tensor])
+
+    def ends(self, *, output: bool) -> list[int]:
+        """Return the places of the inputs, or of the outputs, among the committed tensors."""
+        if output:
+            return [self.place_of(int(tensor)) for tensor in self.outputs]
+        return list(range(len(self.inputs)))
+
     @property
-    def output(self) -> Tensor:
-        """The output of the last node."""
-        return self.nodes[-1].out
+    def made(self) -> list[Tensor]:
+        """The outputs of an item."""
+        return [self.tensor(int(tensor)) for tensor in self.outputs]
+
+    @property
+    def input_bytes(self) -> int:
+        """The bytes of one item's inputs, which follow each other."""
+        return sum(tensor.nbytes for tensor in self.inputs)
+
+    @property
+    def output_bytes(self) -> int:
+        """The bytes of one item's outputs, which follow each other."""
+        return sum(tensor.nbytes for tensor in self.made)
 
 
 @path("btt_work::Manifest")
@@ -73,8 +106,8 @@ class Manifest:
     """A model for registration: its graph, and the meaning of its numbers."""
 
     graph: Graph
-    input_scale: Binary32
-    output_scale: Binary32
+    input_scales: Bounded[list[Binary32], MAX_ENDS]
+    output_scales: Bounded[list[Binary32], MAX_ENDS]
     macs: u64
     """Number of multiplications of one item, by which work is paid."""
 
@@ -85,7 +118,7 @@ def weights_layout(graph: Graph, node: Node) -> Layout:
     if constants is None:
         raise ValueError(f"{type(node.op).__name__} has no weights")
     row = node.op.record_bytes(graph.inputs_of(node))
-    return Layout(node.out.dims[-1], row, int(constants.leaf))
+    return Layout(node.op.record_count(node.out), row, int(constants.leaf))
 
 
 def may_pass(maker: Op, reader: Op) -> bool:
@@ -106,7 +139,7 @@ def group_of(graph: Graph, number: int) -> list[int]:
     found = [number]
     for at in found:
         read = graph.nodes[at].op.inputs
-        found.extend(tensor - 1 for tensor in read if not graph.tensor(tensor).committed)
+        found.extend(graph.maker_of(one) for one in read if not graph.tensor(one).committed)
     return found
 
 
@@ -123,4 +156,4 @@ def opened_of(graph: Graph, number: int) -> list[int]:
     """Return the tensors that a proof about a node opens, ascending: its inputs, and its output."""
     group = group_of(graph, number)
     read = sorted({tensor for at in group for tensor in graph.nodes[at].op.inputs})
-    return [tensor for tensor in (*read, number + 1) if graph.tensor(tensor).committed]
+    return [tensor for tensor in (*read, graph.out_of(number)) if graph.tensor(tensor).committed]

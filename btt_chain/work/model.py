@@ -7,16 +7,16 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Manifest, weights_layout
+from btt_chain.work.graph import Graph, Manifest, weights_layout
 from btt_chain.work.merkle import Tree
 from btt_chain.work.shapes import check_manifest
 from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
@@ -27,37 +27,59 @@ Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]
-Elements: TypeAlias = NDArray[np.int8] | NDArray[np.uint8] | NDArray[np.int32]
+Int16s: TypeAlias = NDArray[np.int16]
+Elements: TypeAlias = NDArray[np.int8] | NDArray[np.uint8] | Int32s | Int16s
 """A tensor of one item or of several; the batch, if any, is the first axis."""
+Inputs: TypeAlias = Sequence[Elements]
+"""The inputs of some items, one tensor for each; the items are the first axis."""
+
+_DTYPES: Final[Mapping[Kind, str]] = {
+    Kind.I8: "<i1", Kind.U8: "<u1", Kind.I32: "<i4", Kind.I16: "<i2",
+}  # fmt: skip
 
 
-def dtype_of(kind: Kind) -> np.dtype[np.int8] | np.dtype[np.uint8] | np.dtype[np.int32]:
-    """Return numpy's type of a kind; 32-bit elements lowest byte first on every machine."""
-    if kind is Kind.I8:
-        return np.dtype(np.int8)
-    return np.dtype(np.uint8) if kind is Kind.U8 else np.dtype("<i4")
+def dtype_of(kind: Kind) -> np.dtype[Any]:
+    """Return numpy's type of a kind, lowest byte first on every machine."""
+    return np.dtype(_DTYPES[kind])
 
 
 def elements_of(kind: Kind, values: NDArray[np.generic]) -> Elements:
     """Return integers within the range of a kind as its elements."""
-    if kind is Kind.I8:
-        return values.astype(np.int8)
-    return values.astype(np.uint8) if kind is Kind.U8 else values.astype(np.int32)
+    return values.astype(dtype_of(kind))
 
 
-def quantised(manifest: Manifest, items: NDArray[np.floating]) -> Elements:
-    """Return real numbers as items of a model, rounded as by ONNX's QuantizeLinear."""
-    tensor = manifest.graph.input
-    steps = np.rint(items.astype(np.float32) / _scale(manifest.input_scale))
+def inputs_of(graph: Graph, raw: Sequence[bytes]) -> Inputs:
+    """Return the inputs of items from the bytes of each; ValueError if they have another size."""
+    inputs: list[Elements] = []
+    start = 0
+    for tensor in graph.inputs:
+        made = np.empty((len(raw), *tensor.dims), dtype_of(tensor.kind))
+        for place, one in enumerate(raw):
+            made[place] = tensor_of(tensor, memoryview(one)[start : start + tensor.nbytes])
+        inputs.append(made)
+        start += tensor.nbytes
+    return inputs
+
+
+def bytes_of(inputs: Inputs) -> bytes:
+    """Return the bytes of items, one item after another."""
+    flat = [np.ascontiguousarray(one).reshape(len(one), -1).view(np.uint8) for one in inputs]
+    return np.concatenate(flat, axis=1).tobytes()
+
+
+def quantised(manifest: Manifest, items: NDArray[np.floating], number: int = 0) -> Elements:
+    """Return real numbers as an input of items, rounded as by ONNX's QuantizeLinear."""
+    tensor = manifest.graph.inputs[number]
+    steps = np.rint(items.astype(np.float32) / _scale(manifest.input_scales[number]))
     return elements_of(
         tensor.kind, np.clip(steps + np.float32(tensor.zero), tensor.kind.low, tensor.kind.high)
     )
 
 
-def real_outputs(manifest: Manifest, outputs: Elements) -> Float32s:
-    """Return the real values of outputs."""
-    centred = outputs.astype(np.float32) - np.float32(manifest.graph.output.zero)
-    return centred * _scale(manifest.output_scale)
+def real_outputs(manifest: Manifest, outputs: Elements, number: int = 0) -> Float32s:
+    """Return the real values of an output."""
+    zero = np.float32(manifest.graph.made[number].zero)
+    return (outputs.astype(np.float32) - zero) * _scale(manifest.output_scales[number])
 
 
 def _scale(bits: int) -> np.float32:
@@ -126,11 +148,8 @@ def constants_of(records: Bytes2D) -> Constants:
 
 def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
     """Return one item's tensor from its bytes; ValueError if there are more or fewer."""
-    if tensor.kind is Kind.I8:
-        return np.frombuffer(raw, np.int8).reshape(tensor.dims)
-    if tensor.kind is Kind.U8:
-        return np.frombuffer(raw, np.uint8).reshape(tensor.dims)
-    return np.frombuffer(raw, "<i4").astype(np.int32, copy=False).reshape(tensor.dims)
+    elements: Elements = np.frombuffer(raw, dtype_of(tensor.kind)).reshape(tensor.dims)
+    return elements
 
 
 class Model:

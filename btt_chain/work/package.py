@@ -32,7 +32,7 @@ from btt_chain.work.shapes import check_manifest
 from btt_chain.work.tensors import Binary32
 
 MAGIC: Final = b"BTTMODEL"
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_MANIFEST: Final = 64 * 1024
 """Maximum bytes of a manifest on the chain."""
 MAX_HEADER: Final = 256 * 1024
@@ -230,12 +230,12 @@ class Package:
 
 
 def check(manifest: Manifest, preparation: Preparation) -> None:
-    """Raise ModelRefused or PackageRefused unless the preparation makes the manifest's input."""
+    """Raise ModelRefused or PackageRefused unless the preparation makes the manifest's inputs."""
     check_manifest(manifest)
     size = len(codec(Manifest).encode(manifest))
     if size > MAX_MANIFEST:
         raise PackageRefused(f"the manifest has {size} bytes, the chain takes {MAX_MANIFEST}")
-    dims, outputs = manifest.graph.input.dims, manifest.graph.output.dims
+    dims, outputs = manifest.graph.inputs[0].dims, manifest.graph.made[0].dims
     for name in ("offset", "divisor"):
         numbers = floats(getattr(preparation, name))
         if len(numbers) not in {0, 1, dims[-1]}:
@@ -327,7 +327,10 @@ def _header(source: BinaryIO) -> Header:
         )
     _, version, length = _HEAD.unpack(head)
     if version != VERSION:
-        raise PackageRefused(f"a package of version {version}; this program reads {VERSION}")
+        raise PackageRefused(
+            f"a package of version {version}, this program reads {VERSION}: import the model's "
+            "ONNX file again"
+        )
     if length > MAX_HEADER:
         raise PackageRefused(f"a header of {length} bytes, allowed are {MAX_HEADER}")
     body, digest = source.read(length), source.read(_SUM)

@@ -86,8 +86,9 @@ class _Item:
         if len(tensors) != len(graph.committed):
             raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(graph.committed)}")
         self._graph = graph
-        self._said = iter(tensors[1:])
-        self.made: list[Elements] = [tensors[0][None]]
+        inputs = len(graph.inputs)
+        self._said = iter(tensors[inputs:])
+        self.made: list[Elements] = [tensor[None] for tensor in tensors[:inputs]]
         """By tensor, with a batch axis: those before the current node."""
 
     def compare(self, number: int, right: Elements) -> Fault | None:

@@ -24,7 +24,7 @@ from btt_chain.work.graph import (
     weights_layout,
 )
 from btt_chain.work.layout import Layout, tensor_layout
-from btt_chain.work.tensors import LEAF_BYTES, MIN_LEAF_BYTES, Kind, Tensor
+from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, Tensor
 
 MAX_ELEMENTS: Final = 1 << 24
 """Maximum elements of one item's tensor."""
@@ -38,7 +38,7 @@ MAX_GROUP: Final = 8
 """Maximum number of nodes that one fraud proof computes."""
 MAX_LINES: Final = 1 << 10
 """Maximum number of separate lines of windows that one fraud proof reads."""
-MAX_OPENED: Final = 3
+MAX_OPENED: Final = 6
 """Maximum number of tensors that one fraud proof opens."""
 MAX_ITEMS: Final = 1 << 20
 """Maximum items of one job."""
@@ -51,19 +51,30 @@ Below, fetching and hashing all tensors costs more than it saves (docs/work.md, 
 _HASH: Final = 32
 _OPENED_LEAF: Final = 4 + 33 + 4
 """Bytes of an opened leaf beyond its data: number, key, length."""
-_FIXED: Final = 64 + 3 * (_HASH + _OPENED_LEAF)
-"""Bytes of a proof's numbers, and of the leaves of its two upper trees beyond the first."""
+_NUMBERS: Final = 64
+"""Bytes of a proof's numbers and lengths."""
 
 
 def check_manifest(manifest: Manifest) -> None:
     """Raise ModelRefused unless graph, scales and claimed work are valid."""
-    for name, scale in (("input", manifest.input_scale), ("output", manifest.output_scale)):
-        if not usable_scale(scale):
-            raise ModelRefused(f"the scale of the {name} is not between 2^-63 and 2^64")
+    check_scales(manifest)
     check_graph(manifest.graph)
     macs = macs_of(manifest.graph)
     if macs != manifest.macs:
         raise ModelRefused(f"{int(manifest.macs)} MACs are claimed, the graph has {macs}")
+
+
+def check_scales(manifest: Manifest) -> None:
+    """Raise ModelRefused unless each input and each output has a usable scale."""
+    graph = manifest.graph
+    for name, ends, scales in (
+        ("input", len(graph.inputs), manifest.input_scales),
+        ("output", len(graph.outputs), manifest.output_scales),
+    ):
+        if len(scales) != ends:
+            raise ModelRefused(f"there are {len(scales)} scales for {ends} {name}s")
+        if not all(map(usable_scale, scales)):
+            raise ModelRefused(f"the scale of an {name} is not between 2^-63 and 2^64")
 
 
 def check_graph(graph: Graph) -> None:
@@ -74,11 +85,7 @@ def check_graph(graph: Graph) -> None:
     """
     if not graph.nodes:
         raise ModelRefused("the graph has no node")
-    if not graph.input.committed or not graph.output.committed:
-        raise ModelRefused("input and output must have leaves")
-    _check_tensor("input", graph.input)
-    if graph.input.kind is Kind.I32:
-        raise ModelRefused("the input has 32-bit elements: quantise it to 8")
+    _check_ends(graph)
     names = sorted(node.name for node in graph.nodes)
     if not all(1 <= len(name) <= MAX_NAME for name in names):
         raise ModelRefused(f"names of nodes have 1 to {MAX_NAME} characters")
@@ -93,13 +100,28 @@ def check_graph(graph: Graph) -> None:
         _check_node(graph, node)
         if node.out.committed:
             _check_group(graph, number)
-    for number, node in enumerate(graph.nodes[:-1]):
-        if not read[number + 1]:
+    for number, node in enumerate(graph.nodes):
+        if not read[graph.out_of(number)] and graph.out_of(number) not in graph.outputs:
             raise ModelRefused.at(node.name, "nothing reads what it makes")
-    if not read[0]:
-        raise ModelRefused("nothing reads the input")
+    for number in range(len(graph.inputs)):
+        if not read[number]:
+            raise ModelRefused(f"nothing reads input {number}")
     if macs_of(graph) > MAX_MACS:
         raise ModelRefused(f"an item needs {macs_of(graph)} MACs, allowed are {MAX_MACS}")
+
+
+def _check_ends(graph: Graph) -> None:
+    tensors = len(graph.inputs) + len(graph.nodes)
+    if not graph.inputs or not graph.outputs:
+        raise ModelRefused("a model has at least one input and one output")
+    if len(dict.fromkeys(graph.outputs)) != len(graph.outputs):
+        raise ModelRefused("a tensor is an output twice")
+    if not all(len(graph.inputs) <= tensor < tensors for tensor in graph.outputs):
+        raise ModelRefused("an output is not what a node makes")
+    if not all(tensor.committed for tensor in (*graph.inputs, *graph.made)):
+        raise ModelRefused("inputs and outputs must have leaves")
+    for number, tensor in enumerate(graph.inputs):
+        _check_tensor(f"input {number}", tensor)
 
 
 def macs_of(graph: Graph) -> int:
@@ -117,9 +139,12 @@ def largest_proof(graph: Graph, number: int) -> int:
 
     The node's output must be committed to.
     """
-    size = _FIXED + _opened(tensor_layout(graph.tensor(number + 1)), 1, 1)
+    opened = len(opened_of(graph, number))
+    size = _NUMBERS + _opened(tensor_layout(graph.nodes[number].out), 1, 1)
     # The job's tree and the item's.
-    size += _HASH * ((MAX_ITEMS - 1).bit_length() + 3 * len(graph.nodes).bit_length())
+    depth = len(graph.tensors).bit_length()
+    size += _HASH * ((MAX_ITEMS - 1).bit_length() + opened * depth)
+    size += opened * (_HASH + _OPENED_LEAF)
     constants = weighted_of(graph, number)
     if constants is not None:
         layout = weights_layout(graph, graph.nodes[constants[0]])
@@ -181,12 +206,13 @@ def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
     """Check that a node may read its inputs, and record them in `read`."""
     node = graph.nodes[number]
     for tensor in node.op.inputs:
-        if tensor > number:
+        if tensor >= graph.out_of(number):
             raise ModelRefused.at(node.name, f"reads tensor {tensor}, made later or never")
-        if graph.tensor(tensor).kind is Kind.I32:
-            raise ModelRefused.at(node.name, "reads 32-bit accumulators: requantise them first")
+        kind = graph.tensor(tensor).kind
+        if kind not in node.op.reads:
+            raise ModelRefused.at(node.name, f"{type(node.op).__name__} cannot read {kind.name}")
         if not graph.tensor(tensor).committed:
-            maker = graph.nodes[tensor - 1]
+            maker = graph.nodes[graph.maker_of(tensor)]
             if read[tensor] or not may_pass(maker.op, node.op):
                 raise ModelRefused.at(node.name, f"cannot read {maker.name!r} without leaves")
         read[tensor] = True
@@ -194,14 +220,16 @@ def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
     dims = tensor.dims
-    if not 1 <= len(dims) <= 4 or min(dims) < 1:
-        raise ModelRefused.at(name, f"makes the shape {dims}: one to four axes, none of them empty")
+    if not 1 <= len(dims) <= 5 or min(dims) < 1:
+        raise ModelRefused.at(name, f"makes the shape {dims}: one to five axes, none of them empty")
     if prod(dims) > MAX_ELEMENTS:
         raise ModelRefused.at(name, f"makes {prod(dims)} elements, allowed are {MAX_ELEMENTS}")
     if dims[-1] > MAX_CHANNELS:
         raise ModelRefused.at(name, f"has rows of {dims[-1]}, allowed are {MAX_CHANNELS}")
     if not tensor.kind.low <= tensor.zero <= tensor.kind.high:
         raise ModelRefused.at(name, f"zero {int(tensor.zero)} is not a value of {tensor.kind.name}")
+    if tensor.kind not in BYTES and tensor.zero:
+        raise ModelRefused.at(name, f"elements of {tensor.kind.name} have the zero 0")
     if tensor.committed:
         _check_leaf(name, int(tensor.leaf))
 
@@ -216,8 +244,8 @@ def _check_leaf(name: str, leaf: int) -> None:
 
 def _check_node(graph: Graph, node: Node) -> None:
     name, op, out = node.name, node.op, node.out
-    if out.kind is Kind.I32 and (node is not graph.nodes[-1] or not op.makes_accumulators):
-        raise ModelRefused.at(name, "only a product at the end may make 32-bit elements")
+    if out.kind not in op.makes:
+        raise ModelRefused.at(name, f"{type(op).__name__} cannot make {out.kind.name}")
     op.check(name, graph.inputs_of(node), out)
     if op.constants is not None:
         _check_leaf(name, int(op.constants.leaf))

@@ -32,22 +32,30 @@ class Kind(IntEnum):
     U8 = 1
     """0 to 255, one byte."""
     I32 = 2
-    """A raw accumulator, four bytes with the lowest first; only the output may have this kind."""
+    """A raw accumulator, four bytes with the lowest first: of an output, or of a part of a sum."""
+    I16 = 3
+    """-32768 to 32767, two bytes with the lowest first; its zero is 0."""
 
     @property
     def width(self) -> int:
         """Bytes of an element."""
-        return 4 if self is Kind.I32 else 1
+        return (1, 1, 4, 2)[self]
 
     @property
     def low(self) -> int:
         """The smallest element."""
-        return (-128, 0, -(1 << 31))[self]
+        return (-128, 0, -(1 << 31), -(1 << 15))[self]
 
     @property
     def high(self) -> int:
         """The largest element."""
-        return (127, 255, (1 << 31) - 1)[self]
+        return (127, 255, (1 << 31) - 1, (1 << 15) - 1)[self]
+
+
+BYTES: Final = frozenset((Kind.I8, Kind.U8))
+"""Kinds with elements of one byte."""
+SMALL: Final = BYTES | {Kind.I16}
+"""Kinds of activations: all but accumulators."""
 
 
 @path("btt_work::Tensor")
@@ -56,7 +64,7 @@ class Tensor:
     """One tensor of an item."""
 
     kind: Kind
-    shape: Bounded[list[u32], 4]
+    shape: Bounded[list[u32], 5]
     zero: i16
     """The element with the value zero."""
     leaf: u16
@@ -103,18 +111,40 @@ class Weights:
     """Maximum absolute value of an accumulator: reach * sum of |weights| + |bias|."""
 
 
+@path("btt_work::Axis")
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A window's taps along one axis, and the padding on both sides of the image."""
+
+    size: u16
+    """Number of taps."""
+    step: u16
+    """Distance of neighbouring windows."""
+    apart: u16
+    """Distance of neighbouring taps."""
+    before: u16
+    after: u16
+
+    @property
+    def extent(self) -> int:
+        """The distance from the first tap to the end of the last one."""
+        return (int(self.size) - 1) * int(self.apart) + 1
+
+
 @path("btt_work::Window")
 @dataclass(frozen=True, slots=True)
 class Window:
     """The part of an image for an output pixel; outside of the image is padding."""
 
-    height: u16
-    width: u16
-    step_y: u16
-    step_x: u16
-    apart_y: u16
-    apart_x: u16
-    top: u16
-    left: u16
-    bottom: u16
-    right: u16
+    axes: Bounded[list[Axis], 3]
+    """Of a signal one axis, of an image height and width, of a volume depth, height and width."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of taps along each axis."""
+        return tuple(int(axis.size) for axis in self.axes)
+
+    @property
+    def lines(self) -> int:
+        """The number of lines of taps: those of all axes but the last."""
+        return prod(self.sizes[:-1])

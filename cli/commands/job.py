@@ -19,7 +19,7 @@ import click
 from btt_chain.client.chain import Chain, heads
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.client.views import ViewClient
-from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs.payload import input_root, payload_pieces
 from btt_chain.compute.requester.folder import Folder, Record, Signer
 from btt_chain.daemon import Daemon, Presence
 from btt_chain.present import Context, record, rule_of
@@ -124,7 +124,7 @@ async def quote(
     Prices move with demand: `job submit --max-price` says what it may cost at most.
     """
     whole, inputs = read_inputs(package, files, elements=elements)
-    model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
+    model, count, size = model_id(whole.manifest), len(inputs.names), len(inputs.raw)
     answer = await chain.api(WorkApi.quote, model, u32(count), urgency, check, tier, u64(size))
     price = offered(answer, model)
     deadline = ample_deadline(price, chain.slot_ms)
@@ -306,13 +306,13 @@ async def offer(
     whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
         show.note(note)
-    model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
+    model, raw, count = model_id(whole.manifest), inputs.raw, len(inputs.names)
     quote = await chain.api(
         WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open, u64(len(raw))
     )
     folder = folder_of(base_path, chain.genesis)
     offer, endpoints = offered(quote, model), served_at(folder)
-    root = edge_root(whole.manifest.graph.input, 0, raw, None)
+    root = input_root(whole.manifest.graph, raw, None)
     folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
     facts = {
         "model": to_hex(model),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from btt_chain.compute.requester.folder import Folder, Record
 from btt_chain.present import Context, rule
@@ -20,7 +20,7 @@ from btt_chain.primitives.job_tier import Tier
 from btt_chain.work.ids import sample
 from cli.common import show
 from cli.common.computing import lacks_extra
-from cli.common.errors import Refused
+from cli.common.errors import Mistyped, Refused
 from cli.common.files import output_file
 from runtime.pallets.jobs.views import JobView, ReceiptView
 
@@ -59,20 +59,23 @@ def print_result(
     """Print outputs, and the results of their checks."""
     try:
         import numpy as np
-
-        from btt_chain.work.model import dtype_of
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
     raw = folder.result(record)
     if raw is None:
         raise Refused("the result is not here yet")
-    outputs = np.frombuffer(raw, dtype_of(record.output.kind)).reshape(-1, *record.output.dims)
-    scale = np.uint32(record.output_scale).view(np.float32)
-    reals = (outputs.astype(np.float32) - np.float32(record.output.zero)) * scale
-    rows = reals.reshape(len(reals), -1)
+    outputs = _outputs(record, raw)
+    rows = np.concatenate([part.reshape(len(part), -1) for part in outputs], axis=1)
+    if out is not None and out.suffix == ".npy" and len(outputs) > 1:
+        raise Mistyped(
+            f"the model has {len(outputs)} outputs: write them to a file that ends in .npz"
+        )
     if out is not None and out.suffix == ".npy":
-        np.save(out, reals)
+        np.save(out, outputs[0])
+    elif out is not None and out.suffix == ".npz":
+        arrays: dict[str, Any] = {f"output{number}": part for number, part in enumerate(outputs)}
+        np.savez(out, **arrays)
     elif out is not None:
         _write_csv(out, record, rows)
     labels = _labels(record, rows)
@@ -83,9 +86,9 @@ def print_result(
                 "job": to_hex(job.id),
                 "state": job.state.name.lower(),
                 "outputs": [
-                    {"item": name, "values": row.tolist()}
+                    {"item": name, "values": _values(outputs, number)}
                     | ({"label": best[number]} if best else {})
-                    for number, (name, row) in enumerate(zip(record.names, rows, strict=True))
+                    for number, name in enumerate(record.names)
                 ],
                 "labels": labels,
                 "receipt": rule(ReceiptView | None).json(job.receipt, Context()),
@@ -101,6 +104,29 @@ def print_result(
     facts["outputs"] = "are those that the provider committed to on the chain"
     facts["checked"] = checked_by(job)
     show.record(facts)
+
+
+def _outputs(record: Record, raw: bytes) -> list[NDArray[np.float32]]:
+    """Return the real values of each output, the items along the first axis."""
+    import numpy as np
+
+    from btt_chain.work.model import dtype_of
+
+    items = np.frombuffer(raw, np.uint8).reshape(-1, record.output_bytes)
+    reals: list[NDArray[np.float32]] = []
+    start = 0
+    for tensor, bits in zip(record.outputs, record.output_scales, strict=True):
+        part = np.ascontiguousarray(items[:, start : start + tensor.nbytes])
+        numbers = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.dims).astype(np.float32)
+        reals.append((numbers - np.float32(tensor.zero)) * np.uint32(bits).view(np.float32))
+        start += tensor.nbytes
+    return reals
+
+
+def _values(outputs: list[NDArray[np.float32]], item: int) -> list[object]:
+    """Return the numbers of an item: of several outputs a list for each."""
+    values: list[list[object]] = [part[item].reshape(-1).tolist() for part in outputs]
+    return values[0] if len(values) == 1 else [*values]
 
 
 def _labels(record: Record, rows: NDArray[np.float32]) -> list[str]:

@@ -13,7 +13,6 @@ from btt_chain.client.amount import AmountError
 from btt_chain.client.chain import read_head
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.views import ViewClient
-from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.requester.folder import Folder, Record, Signer, new_record
 from btt_chain.daemon import Absent, Presence
@@ -106,7 +105,7 @@ class Session:
         tier, check, urgency = options["tier"], options["check"], options["urgency"]
         manifest = package.manifest
         model = model_id(manifest)
-        raw = inputs.elements.tobytes()
+        raw = inputs.raw
         quote: WorkQuote | None = await self.chain.api(
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
@@ -119,7 +118,7 @@ class Session:
         )  # fmt: skip
         call = self.chain.compose(
             "Jobs", "post", model=H256(model), items=record.items,
-            input_root=edge_root(record.input, 0, raw, record.leaf_key), tier=tier, check=check,
+            input_root=record.input_root(raw), tier=tier, check=check,
             urgency=urgency, max_price=u128(self._limit(options["max_price"], quote)),
             data_bytes=u64(len(raw)), deadline=u32(deadline),
             reply_key=record.keys.reply_public, endpoints=endpoints,

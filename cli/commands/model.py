@@ -21,6 +21,7 @@ from btt_chain.work.errors import WorkError
 from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.ids import model_id
 from btt_chain.work.shapes import VECTORS_FROM, largest_proof
+from btt_chain.work.tensors import Tensor
 from cli.common import show
 from cli.common.computing import folder_of, folder_option, lacks_extra, load_package, work_chain
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -237,8 +238,8 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
     weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
     id = to_hex(model_id(manifest))
     facts = {
-        "input": {"kind": graph.input.kind.name, "shape": list(graph.input.dims)},
-        "output": {"kind": graph.output.kind.name, "shape": list(graph.output.dims)},
+        "inputs": [_tensor_json(tensor) for tensor in graph.inputs],
+        "outputs": [_tensor_json(tensor) for tensor in graph.made],
         "nodes": len(graph.nodes),
         "macs": int(manifest.macs),
         "weightBytes": weights,
@@ -257,8 +258,8 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
         {
             "model": id,
             **more,
-            "input": f"{_shape(graph.input.dims)} of {graph.input.kind.name}",
-            "output": f"{_shape(graph.output.dims)} of {graph.output.kind.name}",
+            "input": [_shape(tensor) for tensor in graph.inputs],
+            "output": [_shape(tensor) for tensor in graph.made],
             "work": f"{int(manifest.macs):_} MACs an item in {len(graph.nodes)} nodes",
             "weights": f"{weights:_} bytes",
             "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
@@ -268,5 +269,9 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
     )
 
 
-def _shape(dims: tuple[int, ...]) -> str:
-    return " x ".join(map(str, dims))
+def _shape(tensor: Tensor) -> str:
+    return f"{' x '.join(map(str, tensor.dims))} of {tensor.kind.name}"
+
+
+def _tensor_json(tensor: Tensor) -> dict[str, object]:
+    return {"kind": tensor.kind.name, "shape": list(tensor.dims)}

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from btt_chain.client.typed import RuntimeClient, open_runtime
-from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs.payload import input_root, payload_pieces
 from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
@@ -98,7 +98,7 @@ def net_of(model_class: int) -> Package:
 
 def outputs_of(model: Model) -> list[list[int]]:
     """The right results."""
-    made: list[list[int]] = Executor(model).run(VALUES).outputs.reshape(ITEMS, -1).tolist()
+    made: list[list[int]] = Executor(model).run(VALUES).outputs[0].reshape(ITEMS, -1).tolist()
     return made
 
 
@@ -190,7 +190,7 @@ class World:
         names = [str(at) for at in range(ITEMS)]
         record = new_record(manifest, model, REQUESTER.account_id, names, [], tier)
         folder.add(record, VALUES.tobytes())
-        root = edge_root(record.input, 0, VALUES.tobytes(), record.leaf_key)
+        root = record.input_root(VALUES.tobytes())
         done = await chain.submit(
             "Jobs", "post", signer=REQUESTER, model=model, items=record.items, input_root=root,
             tier=tier, check=Check.Sampled, urgency=Urgency.Routine, max_price=u128(BTT),
@@ -402,7 +402,7 @@ async def _withheld(world: World, chain: RuntimeClient) -> None:
 async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
     """A job that governance has posted, of inputs that the gateway serves."""
     folder, manifest = world.gateway(chain), net_of(CLASS[HONEST]).manifest
-    root = edge_root(manifest.graph.input, 0, VALUES.tobytes(), None)
+    root = input_root(manifest.graph, VALUES.tobytes(), None)
     folder.add_inputs(root, b"".join(payload_pieces(None, [VALUES.tobytes()])))
     posted: list[H256] = []
 

@@ -305,7 +305,7 @@ def _wrong_items(folder: Path, record: Record) -> set[int]:
     store, wrong = BlobStore(folder / "blobs"), set()
     for item in range(int(record.items)):
         raw = b"".join(store.pieces(transcript_name(record.receipt, item)))
-        made = executor.run(tensor_of(graph.input, raw[: graph.input.nbytes])[None])
-        if b"".join(made.item(graph, 0)) != raw:
+        made = executor.run(tensor_of(graph.inputs[0], raw[: graph.inputs[0].nbytes])[None])
+        if b"".join(made.item(0)) != raw:
             wrong.add(item)
     return wrong

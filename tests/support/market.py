@@ -92,9 +92,7 @@ def computed(items: int) -> list[list[bytes]]:
     model = net()
     values = np.random.default_rng(2).integers(-128, 128, (items, 1, 16))
     batch = Executor(model).run(elements_of(Kind.I8, values))
-    return [
-        [tensor.tobytes() for tensor in batch.committed(model.graph, item)] for item in range(items)
-    ]
+    return [[tensor.tobytes() for tensor in batch.committed(item)] for item in range(items)]
 
 
 class Claim:

@@ -23,12 +23,12 @@ RHO = H256(b"\x05" * 32)
 class Work:
     """A job's items computed by a model, and what a provider makes of them."""
 
-    def __init__(self, model: Model, items: Elements, *, judge: Model | None = None) -> None:
+    def __init__(self, model: Model, *inputs: Elements, judge: Model | None = None) -> None:
         """`judge` is the registered model, if the provider used another."""
         self.model = judge or model
         self.graph = self.model.graph
-        self.count = len(items)
-        batch = Executor(model).run(items, accumulators=True)
+        self.count = len(inputs[0])
+        batch = Executor(model).run(*inputs, accumulators=True)
         self.tensors: list[list[Elements]] = [
             [np.ascontiguousarray(tensor[item]).copy() for tensor in batch.tensors]
             for item in range(self.count)
@@ -37,13 +37,14 @@ class Work:
             {node: np.ascontiguousarray(sums[item]) for node, sums in batch.accumulators.items()}
             for item in range(self.count)
         ]
-        self.asked = [self._root(item, 0) for item in range(self.count)]
+        self.asked = list(self._honest().inputs)
         """The roots of the inputs that the requester gave."""
         self.wrong_outputs: dict[int, H256] = {}
         """Wrong roots of outputs, by item."""
 
-    def _root(self, item: int, tensor: int) -> H256:
-        return commit_item(self.graph, item, self.raw(item)).tensors[tensor].root
+    def _honest(self) -> Roots:
+        items = [commit_item(self.graph, at, self.raw(at)) for at in range(self.count)]
+        return Roots.of(self.graph, items)
 
     def raw(self, item: int) -> list[bytes]:
         """The bytes of an item's tensors, of those that are committed to."""
@@ -68,7 +69,7 @@ class Work:
 
     def roots(self) -> Roots:
         """The data below the roots of the receipt."""
-        found = Roots.of([commit_item(self.graph, at, self.raw(at)) for at in range(self.count)])
+        found = self._honest()
         outputs = [self.wrong_outputs.get(at, root) for at, root in enumerate(found.outputs)]
         return found._replace(inputs=self.asked, outputs=outputs)
 

@@ -10,11 +10,12 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u16, u32, u64, u128
 from btt_chain.work import ids
+from btt_chain.work.build import window
 from btt_chain.work.graph import Graph, Manifest, Node
 from btt_chain.work.model import scale_bits
 from btt_chain.work.operators import Conv, Softmax
 from btt_chain.work.shapes import macs_of
-from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights
 from runtime.constants import BTT
 from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
 
@@ -28,15 +29,13 @@ SIDE: Final = 16
 
 def image() -> Tensor:
     """Return the input and output tensor of each node."""
-    return Tensor(Kind.I8, [u32(SIDE), u32(SIDE), u32(1)], i16(0), u16(LEAF_BYTES))
+    return Tensor(Kind.I8, [u32(SIDE), u32(SIDE), u32(1), u32(1)], i16(0), u16(LEAF_BYTES))
 
 
 def conv(x: int) -> Conv:
     """Return a convolution of the image `x`: no operation has more fields."""
-    one, none = u16(1), u16(0)
-    window = Window(one, one, one, one, one, one, none, none, none, none)
     weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(10**6))
-    return Conv(u16(x), weights, window, one, i16(-128), i16(127))
+    return Conv(u16(x), weights, window((1, 1, 1)), u16(1), u16(1), i16(-128), i16(127))
 
 
 def softmax(x: int) -> Softmax:
@@ -52,9 +51,9 @@ def manifest(nodes: int, tables: int = 0) -> Manifest:
         op = softmax(number) if number < tables else conv(number)
         out = Tensor(Kind.I8, image().shape, i16(-128), u16(LEAF_BYTES))
         made.append(Node(f"{number}", op, out))
-    graph = Graph(image(), made)
+    graph = Graph([image()], made, [u16(len(made))])
     scale = u32(scale_bits(1.0))
-    return Manifest(graph, scale, scale, u64(macs_of(graph)))
+    return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
 
 
 def known(b: Bench, owner: AccountId, wanted: Manifest | None = None) -> H256:

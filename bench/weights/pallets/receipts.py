@@ -23,6 +23,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import i16, u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
+from btt_chain.work.build import window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.graph import Graph, Manifest, Node
 from btt_chain.work.layout import tensor_layout
@@ -30,7 +31,7 @@ from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import scale_bits
 from btt_chain.work.operators import AveragePool, Table
 from btt_chain.work.shapes import MAX_LINES, macs_of
-from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Window
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor
 from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
@@ -98,9 +99,7 @@ def judged() -> Manifest:
     """Return the largest manifest; an element of one node follows from seven others."""
     point = Tensor(Kind.I8, [u32(1), u32(1), u32(1)], i16(-128), u16(0))
     full = Tensor(Kind.I8, point.shape, i16(-128), u16(LEAF_BYTES))
-    none, one = u16(0), u16(1)
-    window = Window(u16(HEIGHT), u16(WIDTH), one, one, one, one, none, none, none, none)
-    pool = AveragePool(none, window, u32(scale_bits(1 / (HEIGHT * WIDTH))))
+    pool = AveragePool(u16(0), window((HEIGHT, WIDTH)), u32(scale_bits(1 / (HEIGHT * WIDTH))))
     nodes = [Node("pool", pool, point)]
     nodes += [Node(f"{at}", Table(u16(at), b"\7" * 256), point) for at in range(1, JUDGED)]
     nodes.append(Node("judged", Table(u16(JUDGED), b"\7" * 256), full))
@@ -108,9 +107,9 @@ def judged() -> Manifest:
         op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
         nodes.append(Node(f"{at}", op, full))
     image = Tensor(Kind.I8, [u32(HEIGHT), u32(WIDTH), u32(1)], i16(0), u16(LEAF_BYTES))
-    graph = Graph(image, nodes)
+    graph = Graph([image], nodes, [u16(len(nodes))])
     scale = u32(scale_bits(1.0))
-    return Manifest(graph, scale, scale, u64(macs_of(graph)))
+    return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def shown() -> LeafProof:
     def opened(tree: Tree, index: int, data: bytes | memoryview) -> Opening:
         return Opening([Leaf(u32(index), None, bytes(data))], tree.siblings([index]))
 
-    start, end = tensor_layout(judged().graph.input).span(0)
+    start, end = tensor_layout(judged().graph.inputs[0]).span(0)
     return LeafProof(
         u32(ITEM),
         u16(0),

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from btt_chain.primitives.digest import H256
-from btt_chain.work.commit import ItemCommitment, roots_tree
+from btt_chain.work.commit import ItemCommitment, end_root, roots_tree
+from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Tree
 
 _HASH = 32
@@ -22,19 +23,20 @@ class NotTheRoots(Exception):
 
 
 class Roots(NamedTuple):
-    """For each item the root of its input, of all its tensors, and of its output."""
+    """For each item the root of its inputs, of all its tensors, and of its outputs."""
 
     inputs: Sequence[H256]
     items: Sequence[H256]
     outputs: Sequence[H256]
 
     @classmethod
-    def of(cls, commitments: Sequence[ItemCommitment]) -> Roots:
+    def of(cls, graph: Graph, commitments: Sequence[ItemCommitment]) -> Roots:
         """Return the roots of committed items, in order."""
+        inputs, outputs = (graph.ends(output=output) for output in (False, True))
         return cls(
-            [item.tensors[0].root for item in commitments],
+            [end_root([item.tensors[at].root for at in inputs]) for item in commitments],
             [item.root for item in commitments],
-            [item.tensors[-1].root for item in commitments],
+            [end_root([item.tensors[at].root for at in outputs]) for item in commitments],
         )
 
     def encode(self) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final
 
 from btt_chain.work.cluster import Cluster
 from btt_chain.work.execute import Batch, Executor
-from btt_chain.work.model import Elements
+from btt_chain.work.model import Inputs
 from btt_chain.work.package import Package
 
 
@@ -20,7 +20,7 @@ class OnCluster:
         self._memory: Final = memory
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         """Execute all items, in order, without accumulators. Raises NoCluster."""
         del accumulators  # four times the bytes, on the way here

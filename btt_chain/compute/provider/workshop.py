@@ -11,11 +11,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import accumulate, islice
 from threading import Event
 from typing import Final, NamedTuple, Protocol
-
-import numpy as np
 
 from btt_chain.compute.blobs.payload import (
     KEY,
@@ -48,12 +46,19 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64
 from btt_chain.work import ids
-from btt_chain.work.commit import ItemCommitment, TensorKey, commit_item, roots_tree, tree_of
+from btt_chain.work.commit import (
+    ItemCommitment,
+    TensorKey,
+    commit_item,
+    end_root,
+    roots_tree,
+    tree_of,
+)
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
 from btt_chain.work.graph import Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
-from btt_chain.work.model import Elements, dtype_of, tensor_of
+from btt_chain.work.model import Inputs, inputs_of
 from btt_chain.work.shapes import VECTORS_FROM
 from runtime.pallets.jobs.types import Tier
 from runtime.pallets.jobs.views import JobView, ModelView
@@ -74,7 +79,7 @@ class Engine(Protocol):
     """An executor of items. Runs any number of jobs at a time, each on a thread of its own."""
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         """Execute all items, in order; it may leave out the accumulators. Raises WorkError."""
 
@@ -87,7 +92,7 @@ class Processor:
         self._memory: Final = memory
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         """Execute all items, in order."""
         return stream(executor, batches, self._memory, accumulators=accumulators)
@@ -106,7 +111,7 @@ def needs_of(graph: Graph, items: int, *, sums: bool = False) -> Needs:
     """Return the requirements of a job; `sums`: whether its accumulators are served."""
     memory = sum(tensor.nbytes for tensor in graph.tensors)
     each = sum(tensor.nbytes for tensor in graph.committed)
-    ends = graph.input.nbytes + graph.output.nbytes
+    ends = graph.input_bytes + graph.output_bytes
     served = sums_size(graph) if sums else 0
     return Needs(memory + served, items * (each + served + ends + roots_size(1)))
 
@@ -127,7 +132,7 @@ def payload_of(view: JobView) -> str:
 
 def payload_size(graph: Graph, items: int) -> int:
     """Return the maximum size of a sealed payload, in bytes."""
-    return sealed_size(2 + KEY + items * graph.input.nbytes)
+    return sealed_size(2 + KEY + items * graph.input_bytes)
 
 
 class Workshop:
@@ -154,12 +159,8 @@ class Workshop:
 
     def check_payload(self, view: JobView, graph: Graph) -> None:
         """Check that a payload opens and is what was agreed on. Raises DoesNotOpen, BadPayload."""
-        layout = tensor_layout(graph.input)
         key, items = self._opened(view, graph)
-        roots = [
-            tree_of(layout, raw, None if key is None else TensorKey(key, item, 0)).root
-            for item, raw in enumerate(items)
-        ]
+        roots = [end_root(_input_roots(graph, item, raw, key)) for item, raw in enumerate(items)]
         if roots_tree(roots).root != view.input_root:
             raise BadPayload("these are not the inputs that the job was posted over")
 
@@ -169,7 +170,7 @@ class Workshop:
         pieces = raw
         if view.requester is not None:
             pieces = open_pieces(raw, self._secret, payload_context(view.id))
-        confidential, each = view.tier is Tier.Confidential, graph.input.nbytes
+        confidential, each = view.tier is Tier.Confidential, graph.input_bytes
         buffer = bytearray()
 
         def take(length: int) -> bytes:
@@ -219,12 +220,12 @@ class Workshop:
         done = 0
         batches = _batches(graph, items)
         for batch in self._engine.stream(executor, batches, accumulators=sums):
-            for at in range(len(batch.outputs)):
-                tensors: list[bytes | memoryview] = list(batch.item(graph, at))
-                _add(right, commit_item(graph, done, tensors, key))
+            for at in range(len(batch)):
+                tensors: list[bytes | memoryview] = list(batch.item(at))
+                _add(graph, right, commit_item(graph, done, tensors, key))
                 if plants_error:
-                    flips.append(_spoil(tensors, done))
-                    _add(said, commit_item(graph, done, tensors, key))
+                    flips.append(_spoil(graph, tensors, done))
+                    _add(graph, said, commit_item(graph, done, tensors, key))
                 self._lay_aside(view, done, b"".join(tensors))
                 if batch.accumulators:
                     own = {node: part[at] for node, part in batch.accumulators.items()}
@@ -276,12 +277,15 @@ class Workshop:
 
     def _result(self, view: JobView, graph: Graph, flips: Sequence[Flip]) -> Iterator[bytes]:
         """Yield the right outputs, sealed to the requester; unsealed if there is none."""
-        start = sum(tensor.nbytes for tensor in graph.committed) - graph.output.nbytes
+        sizes = [tensor.nbytes for tensor in graph.committed]
+        starts = [0, *accumulate(sizes)]
+        places = graph.ends(output=True)
 
         def outputs() -> Iterator[bytes]:
             for item in range(int(view.items)):
                 raw = self._laid_aside(view, item)
-                yield (_righted(raw, flips[item]) if flips else raw)[start:]
+                right = _righted(raw, flips[item]) if flips else raw
+                yield b"".join(right[starts[at] : starts[at + 1]] for at in places)
 
         if view.requester is None:
             return outputs()
@@ -383,7 +387,7 @@ class Workshop:
             given = next(islice(items, item, None))
             batches = _batches(graph, iter([given]))
             batch = next(iter(self._engine.stream(executor, batches, accumulators=False)))
-            return key, batch.item(graph, 0)
+            return key, batch.item(0)
         raw = memoryview(b"".join(self._served.pieces(transcript_name(record.receipt, item))))
         tensors: list[bytes | memoryview] = []
         for shape in graph.committed:
@@ -414,24 +418,33 @@ class Workshop:
             self._served.drop(name)
 
 
-def _batches(graph: Graph, items: Iterator[bytes]) -> Iterator[Elements]:
-    count = max(1, BATCH_BYTES // graph.input.nbytes)
+def _batches(graph: Graph, items: Iterator[bytes]) -> Iterator[Inputs]:
+    count = max(1, BATCH_BYTES // graph.input_bytes)
     while raw := list(islice(items, count)):
-        made = np.empty((len(raw), *graph.input.dims), dtype_of(graph.input.kind))
-        for place, one in enumerate(raw):
-            made[place] = tensor_of(graph.input, one)
-        yield made
+        yield inputs_of(graph, raw)
 
 
-def _add(roots: Roots, item: ItemCommitment) -> None:
+def _input_roots(graph: Graph, item: int, raw: bytes, key: bytes | None) -> list[H256]:
+    """Return the root of each input of an item."""
+    roots: list[H256] = []
+    view = memoryview(raw)
+    for place, tensor in enumerate(graph.inputs):
+        leaf_key = None if key is None else TensorKey(key, item, place)
+        roots.append(tree_of(tensor_layout(tensor), view[: tensor.nbytes], leaf_key).root)
+        view = view[tensor.nbytes :]
+    return roots
+
+
+def _add(graph: Graph, roots: Roots, item: ItemCommitment) -> None:
     """Add an item's roots: its trees are too large to keep."""
-    for kept, root in zip(roots, Roots.of([item]), strict=True):
+    for kept, root in zip(roots, Roots.of(graph, [item]), strict=True):
         kept.extend(root)  # type: ignore[attr-defined]
 
 
-def _spoil(tensors: list[bytes | memoryview], item: int) -> Flip:
+def _spoil(graph: Graph, tensors: list[bytes | memoryview], item: int) -> Flip:
     """Change a random byte of one committed tensor; each change makes its element wrong."""
-    number = 1 + secrets.randbelow(len(tensors) - 1)
+    inputs = len(graph.inputs)
+    number = inputs + secrets.randbelow(len(tensors) - inputs)
     raw = bytearray(tensors[number])
     at = secrets.randbelow(len(raw))
     right = raw[at]

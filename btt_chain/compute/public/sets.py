@@ -18,7 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs import payload
+from btt_chain.compute.blobs.payload import payload_pieces
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import model_name, payload_name
 from btt_chain.primitives.digest import H256
@@ -69,7 +70,7 @@ def add_shipped(store: BlobStore, name: str) -> None:
 @cache
 def input_root() -> H256:
     """Return the root over the roots of all items' inputs."""
-    return edge_root(package().manifest.graph.input, 0, rows(), None)
+    return payload.input_root(package().manifest.graph, rows(), None)
 
 
 def _array() -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from btt_chain.compute.blobs.names import model_name, payload_name
+from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.sealing import (
     JobKeys,
     job_keys,
@@ -48,11 +49,11 @@ class Record:
     model: H256
     tier: Tier
     items: u32
-    input: Tensor
-    output: Tensor
-    output_scale: Binary32
-    last: u16
-    """Number of the output among the committed tensors."""
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    output_scales: list[Binary32]
+    places: list[u16]
+    """Numbers of the outputs among the committed tensors."""
     names: list[str]
     """Origin of each item."""
     labels: list[str]
@@ -74,6 +75,19 @@ class Record:
         return self.keys.leaves if self.tier is Tier.Confidential else None
 
     @property
+    def output_bytes(self) -> int:
+        """Bytes of the outputs of an item."""
+        return sum(tensor.nbytes for tensor in self.outputs)
+
+    def input_root(self, items: bytes) -> H256:
+        """Return the root over all items' inputs. ValueError unless they are whole."""
+        return edge_root(self.inputs, range(len(self.inputs)), items, self.leaf_key)
+
+    def output_root(self, outputs: bytes) -> H256:
+        """Return the root over all items' outputs. ValueError unless they are whole."""
+        return edge_root(self.outputs, list(map(int, self.places)), outputs, self.leaf_key)
+
+    @property
     def name(self) -> str:
         """Name of its files."""
         return self.keys.reply_public.hex()
@@ -90,8 +104,8 @@ def new_record(
     graph = manifest.graph
     return Record(
         secrets.token_bytes(32), AccountId(requester), H256(model), tier, u32(len(names)),
-        graph.input, graph.output, manifest.output_scale, u16(len(graph.committed) - 1), names,
-        labels,
+        list(graph.inputs), graph.made, list(manifest.output_scales),
+        [u16(place) for place in graph.ends(output=True)], names, labels,
     )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.typed import Head
 from btt_chain.compute.blobs.payload import (
-    edge_root,
     payload_context,
     payload_pieces,
     result_context,
@@ -150,10 +149,10 @@ def open_result(record: Record, job: bytes, output_root: bytes, sealed: Iterable
 
 def check_outputs(record: Record, output_root: bytes, outputs: bytes) -> None:
     """Compare outputs with the receipt's commitment. Raises ResultRefused."""
-    wanted = int(record.items) * record.output.nbytes
+    wanted = int(record.items) * record.output_bytes
     if len(outputs) != wanted:
         raise ResultRefused(f"{len(outputs)} bytes of outputs in place of {wanted}")
-    if edge_root(record.output, int(record.last), outputs, record.leaf_key) != output_root:
+    if record.output_root(outputs) != output_root:
         raise ResultRefused("the outputs are not those that the receipt commits to")
 
 
@@ -335,7 +334,7 @@ class Gateway:
         if best.provider_info is None or best.receipt is None:
             return
         name = result_name(best.id)
-        limit = sealed_size(int(record.items) * record.output.nbytes)
+        limit = sealed_size(int(record.items) * record.output_bytes)
         await self._host.fetch(
             split(best.provider_info.endpoints), name, self._store, limit=limit, seconds=FETCH
         )
@@ -372,9 +371,11 @@ class Gateway:
             return
         if place is None:
             randomness = int.from_bytes(randomness_of(record, best.receipt.id), "little")
-            leaves = tensor_layout(record.output).count
+            leaves = tensor_layout(record.outputs[0]).count
             place = Missing(
-                u32(randomness % int(record.items)), record.last, u32((randomness >> 32) % leaves)
+                u32(randomness % int(record.items)),
+                record.places[0],
+                u32((randomness >> 32) % leaves),
             )
         await self.chain.submit(
             "Receipts", "challenge_data", signer=signer.pair, receipt=best.receipt.id,

@@ -25,14 +25,14 @@ from btt_chain.compute.blobs.transport import roots_name, sums_name, transcript_
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32
 from btt_chain.work import ids
-from btt_chain.work.commit import ItemCommitment, commit_item
+from btt_chain.work.commit import ItemCommitment, commit_item, end_root
 from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Accumulators, Executor
 from btt_chain.work.fraud import EdgeProof, Evidence, FraudProof, prove, prove_edge
 from btt_chain.work.freivalds import Challenge, is_checked
 from btt_chain.work.graph import Graph, weighted_of
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.model import Elements, tensor_of
+from btt_chain.work.model import Elements, inputs_of, tensor_of
 from btt_chain.work.recheck import (
     AccumulatorsRefused,
     Fault,
@@ -168,13 +168,13 @@ class _Looking:
             raise Withheld(look.chosen[0], str(error)) from None
 
     async def _input(self, item: int) -> bytes:
-        length = self._graph.input.nbytes
+        length = self._graph.input_bytes
         try:
             raw = await self._source.beginning(transcript_name(self._look.receipt, item), length)
         except NotHad as error:
             raise Withheld(item, str(error)) from None
         if len(raw) != length:
-            raise Withheld(item, f"{len(raw)} bytes of an input of {length}")
+            raise Withheld(item, f"{len(raw)} bytes of inputs of {length}")
         return raw
 
     async def _transcript(self, number: int, root: H256) -> _Item:
@@ -219,8 +219,8 @@ class _Looking:
             if fault is not None:
                 return item, await self._worker.run(lambda: self._prove(item, fault, trees))
         for output, wanted in ((False, roots.inputs), (True, roots.outputs)):
-            tree = item.commitment.tensors[-1 if output else 0]
-            if tree.root != wanted[number]:
+            places = self._graph.ends(output=output)
+            if end_root([item.commitment.tensors[at].root for at in places]) != wanted[number]:
                 said = trees.outputs if output else trees.inputs
                 evidence = self._evidence(item, trees)
                 edge = prove_edge(self._graph, evidence, said, wanted[number], output=output)
@@ -231,10 +231,10 @@ class _Looking:
     def _execute(self, number: int, given: bytes) -> _Item | None:
         """Return an honest provider's tensors; None for input that the model refuses."""
         try:
-            batch = self._executor.run(tensor_of(self._graph.input, given)[None])
+            batch = self._executor.run(*inputs_of(self._graph, [given]))
         except InputRefused:
             return None
-        tensors = batch.item(self._graph, 0)
+        tensors = batch.item(0)
         return _Item(number, tensors, self._commitment(number, tensors))
 
     def _commitment(self, number: int, tensors: Sequence[bytes | memoryview]) -> ItemCommitment:

@@ -51,11 +51,14 @@ MAX_LINE: Final = 1 << 20
 
 
 def read_array(
-    file: Path, tensor: Tensor, *, most: int, elements: bool
+    file: Path, tensor: Tensor, *, most: int, elements: bool, part: str | None = None
 ) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """Yield the items of an .npy or .npz, with names; in the model's own kind if `elements`."""
+    """Yield the items of an .npy or .npz, with names; in the model's own kind if `elements`.
+
+    `part` names the array of an archive that is read, for models with several inputs.
+    """
     if file.suffix.lower() == ".npz":
-        array = _from_archive(file, tensor, most, elements)
+        array = _from_archive(file, tensor, most, elements, part)
     else:
         with file.open("rb") as source:
             array = _array(file, source, tensor, most, elements)
@@ -67,18 +70,25 @@ def read_array(
         yield f"{file.name} [{number}]", array[number]
 
 
-def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDArray[np.generic]:
+def _from_archive(
+    file: Path, tensor: Tensor, most: int, elements: bool, part: str | None
+) -> NDArray[np.generic]:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-            if len(names) != 1 and f"{ITEMS}.npy" not in names:
+            if part is not None and f"{part}.npy" not in names:
+                raise UnreadableInput.at(
+                    file, f"has no array {part!r}: name those of the inputs input0, input1, ..."
+                )
+            if part is None and len(names) != 1 and f"{ITEMS}.npy" not in names:
                 found = ", ".join(name.removesuffix(".npy") for name in names[:8])
                 raise UnreadableInput.at(
                     file, f"holds {len(names)} arrays ({found}): name one of them {ITEMS!r}"
                 )
             if len(set(names)) != len(names):
                 raise UnreadableInput.at(file, "holds two arrays of one name")
-            chosen = f"{ITEMS}.npy" if f"{ITEMS}.npy" in names else names[0]
+            wanted = f"{part or ITEMS}.npy"
+            chosen = wanted if wanted in names else names[0]
             with archive.open(chosen) as source:
                 return _array(file, source, tensor, most, elements)
     except _BAD_ARCHIVE as broken:

@@ -12,7 +12,7 @@ import numpy as np
 from btt_chain.work.graph import Manifest
 from btt_chain.work.inputs.arrays import read_array, read_table
 from btt_chain.work.inputs.common import MAX_FILE, Item, Notes, UnreadableInput
-from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
+from btt_chain.work.model import Elements, Float32s, bytes_of, elements_of, quantised
 from btt_chain.work.package import Picture, Preparation, Scan
 from btt_chain.work.tensors import Tensor
 
@@ -32,12 +32,17 @@ _DICOM: Final = b"DICM"
 class Inputs:
     """The items of a job, ready for execution."""
 
-    elements: Elements
-    """Items along the first axis."""
+    elements: Sequence[Elements]
+    """The inputs of the model, each with the items along the first axis."""
     names: Sequence[str]
     """Origin of each item; stays with the requester."""
     notes: Sequence[str]
     """Remarks about omissions, changes, and things to check."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the items, one after another."""
+        return bytes_of(self.elements)
 
 
 def read(
@@ -50,13 +55,14 @@ def read(
 ) -> Inputs:
     """Read all items of some files, in order.
 
+    Items of a model with several inputs are .npz files with an array input0, input1, ... for each.
     `elements`: arrays hold the model's own 8-bit numbers already. UnreadableInput names the file
     and its fault, which may also be a package that is not installed.
     """
-    tensor = manifest.graph.input
-    most = min(most, MAX_BYTES // tensor.nbytes)
+    graph = manifest.graph
+    most = min(most, MAX_BYTES // graph.input_bytes)
     names: list[str] = []
-    made: list[Elements] = []
+    made: list[Sequence[Elements]] = []
     notes = Notes()
     outside = 0
     for file in files:
@@ -75,11 +81,9 @@ def read(
     if not made:
         raise UnreadableInput("there are no items in what was given")
     if outside:
-        total = len(made) * tensor.size
-        notes.add(f"{outside} of {total} numbers lie beyond what 8 bits hold here, and are clipped")
-    items = np.empty((len(made), *tensor.dims), dtype_of(tensor.kind))
-    for number, one in enumerate(made):
-        items[number] = one
+        total = len(made) * sum(tensor.size for tensor in graph.inputs)
+        notes.add(f"{outside} of {total} numbers lie beyond what the model takes, and are clipped")
+    items = [np.stack(column) for column in zip(*made, strict=True)]
     return Inputs(items, names, notes.lines())
 
 
@@ -90,24 +94,59 @@ def _items(
     notes: Notes,
     elements: bool,
     most: int,
-) -> Iterator[tuple[str, tuple[Elements, int]]]:
+) -> Iterator[tuple[str, tuple[Sequence[Elements], int]]]:
     size = file.stat().st_size
     if file.is_dir():
         raise UnreadableInput.at(file, "is a folder: name its files")
     if not 0 < size <= MAX_FILE:
         raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MAX_FILE}")
-    tensor = manifest.graph.input
-    if file.suffix.lower() in ARRAYS:
-        for name, array in read_array(file, tensor, most=most, elements=elements):
-            if elements:
-                yield name, (elements_of(tensor.kind, array), 0)
-            else:
-                yield name, _prepared(file, Item(name, _real(array)), manifest, preparation)
+    tensors = manifest.graph.inputs
+    suffix = file.suffix.lower()
+    if suffix in ARRAYS and (len(tensors) == 1 or suffix == ".npz"):
+        parts = [f"input{at}" if len(tensors) > 1 else None for at in range(len(tensors))]
+        columns = [
+            list(read_array(file, tensor, most=most, elements=elements, part=part))
+            for tensor, part in zip(tensors, parts, strict=True)
+        ]
+        if len({len(column) for column in columns}) > 1:
+            raise UnreadableInput.at(file, "its arrays have different numbers of items")
+        for rows in zip(*columns, strict=True):
+            name = rows[0][0]
+            yield name, _inputs(file, name, [array for _, array in rows], manifest, preparation,
+                                elements=elements)  # fmt: skip
         return
     if elements:
         raise UnreadableInput.at(file, "only .npy and .npz hold a model's own elements")
-    for item in _read(file, preparation, tensor, notes):
-        yield item.name, _prepared(file, item, manifest, preparation)
+    if len(tensors) > 1:
+        raise UnreadableInput.at(
+            file, f"the model has {len(tensors)} inputs: give .npz files with input0, input1, ..."
+        )
+    for item in _read(file, preparation, tensors[0], notes):
+        taken, beyond = _prepared(file, item, manifest, preparation)
+        yield item.name, ([taken], beyond)
+
+
+def _inputs(
+    file: Path,
+    name: str,
+    arrays: Sequence[np.typing.NDArray[np.generic]],
+    manifest: Manifest,
+    preparation: Preparation,
+    *,
+    elements: bool,
+) -> tuple[Sequence[Elements], int]:
+    """Return the inputs of one item, and the number of clipped values."""
+    taken: list[Elements] = []
+    clipped = 0
+    for number, (array, tensor) in enumerate(zip(arrays, manifest.graph.inputs, strict=True)):
+        if elements:
+            taken.append(elements_of(tensor.kind, array))
+            continue
+        item = Item(name, _real(array))
+        made, beyond = _prepared(file, item, manifest, preparation, number)
+        taken.append(made)
+        clipped += beyond
+    return taken, clipped
 
 
 def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
@@ -161,7 +200,7 @@ def _is_dicom(file: Path) -> bool:
 
 
 def _prepared(
-    file: Path, item: Item, manifest: Manifest, preparation: Preparation
+    file: Path, item: Item, manifest: Manifest, preparation: Preparation, number: int = 0
 ) -> tuple[Elements, int]:
     """Return the elements of an item, and the number of clipped values."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -171,15 +210,15 @@ def _prepared(
         raise UnreadableInput.at(
             file, f"{item.name}: the number at {where} is not finite (NaN, inf)"
         )
-    tensor = manifest.graph.input
-    made = quantised(manifest, reals)
+    tensor = manifest.graph.inputs[number]
+    made = quantised(manifest, reals, number)
     # A clipped number is more than half a step beyond the end.
-    step = _step(manifest)
+    step = _step(manifest, number)
     low = np.float32(tensor.kind.low - tensor.zero - 1) * step
     high = np.float32(tensor.kind.high - tensor.zero + 1) * step
     return made, int(np.count_nonzero((reals <= low) | (reals >= high)))
 
 
-def _step(manifest: Manifest) -> np.float32:
-    """Return the scale of a manifest's input."""
-    return np.float32(np.uint32(manifest.input_scale).view(np.float32))
+def _step(manifest: Manifest, number: int) -> np.float32:
+    """Return the scale of an input."""
+    return np.float32(np.uint32(manifest.input_scales[number]).view(np.float32))

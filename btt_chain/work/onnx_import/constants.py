@@ -141,9 +141,4 @@ def window_of(node: Node, size: Sequence[int]) -> Window:
     numbers = (*size, *step, *apart, *pads)
     if min(numbers) < 0 or max(numbers) > 1 << 15 or min(size) < 1:
         raise node.refused("a window has negative or huge numbers, or no size")
-    return window(
-        (size[0], size[1]),
-        (step[0], step[1]),
-        (pads[0], pads[1], pads[2], pads[3]),
-        (apart[0], apart[1]),
-    )
+    return window(size, step, pads, apart)

@@ -77,7 +77,7 @@ class Comparison:
             raise ModelRefused(f"the file is for {batch} items at once: export it for one")
         for number, share in enumerate(SHARES):
             rng = np.random.default_rng(number)
-            items = random_items(rng, self._graph.input, batch, share)
+            items = random_items(rng, self._graph.inputs[0], batch, share)
             tensors = self._executor.run(items).tensors
             self._check_items(steps, dict(constants), tensors)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
-from btt_chain.work.operators.columns import Conv, Linear
+from btt_chain.work.operators.columns import Conv, Linear, Sum
 from btt_chain.work.operators.elementwise import Add, Table
 from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Rearrange
@@ -31,7 +31,8 @@ Op: TypeAlias = Annotated[
     | Softmax
     | LayerNorm
     | Rearrange
-    | Concat,
+    | Concat
+    | Sum,
     Path("btt_work::Op"),
 ]
 
@@ -47,5 +48,6 @@ __all__ = [
     "Op",
     "Rearrange",
     "Softmax",
+    "Sum",
     "Table",
 ]

@@ -17,7 +17,7 @@ from btt_chain.scale import Variant
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.tensors import Tensor, Weights
+from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
@@ -50,12 +50,12 @@ class Operator(Variant, ABC):
 
     reads_computed_elements: ClassVar[bool] = False
     """True if an element of the output needs at most one element of each input."""
-    reads_computed_rows: ClassVar[bool] = False
-    """True if a row of an input may be computed instead of opened."""
     makes_computed_rows: ClassVar[bool] = False
     """True if a row of the output can be computed from one row of the input: `row`."""
-    makes_accumulators: ClassVar[bool] = False
-    """True if the output may have 32-bit elements."""
+    reads: ClassVar[frozenset[Kind]] = BYTES
+    """Kinds that the inputs may have."""
+    makes: ClassVar[frozenset[Kind]] = BYTES
+    """Kinds that the output may have."""
 
     # ---- the graph
 
@@ -87,7 +87,21 @@ class Operator(Variant, ABC):
         """Return the length of one record of the constants; ValueError if there are none."""
         raise ValueError(f"{type(self).__name__} has no weights")
 
+    def record_count(self, out: Tensor) -> int:
+        """Return the number of records of the constants: by default one for each channel."""
+        return out.dims[-1]
+
+    @property
+    def partial_sums(self) -> int:
+        """The number of partial sums that a product makes of each channel."""
+        return 1
+
     # ---- proofs
+
+    @property
+    def reads_computed_rows(self) -> bool:
+        """True if a row of an input may be computed instead of opened."""
+        return False
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the number of pieces that an element reads of an input, and of their leaves."""
@@ -125,6 +139,16 @@ def whole_row(tensor: Tensor) -> tuple[int, int]:
     """Return the openings of an element that reads one row of an input."""
     layout = tensor_layout(tensor)
     return 1, layout.most_leaves(layout.row)
+
+
+def part_of_row(tensor: Tensor, parts: int) -> tuple[int, int]:
+    """Return the openings of an element that reads one of the equal parts of a row."""
+    layout = tensor_layout(tensor)
+    if layout.leaves_of_row == 1:
+        return 1, 1
+    length = -(-tensor.dims[-1] // parts) * tensor.kind.width
+    aligned = length % layout.leaf == 0
+    return 1, min(layout.leaves_of_row, -(-length // layout.leaf) + (not aligned))
 
 
 def within(value: int, out: Tensor) -> int:

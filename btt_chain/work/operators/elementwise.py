@@ -9,7 +9,7 @@ from btt_chain.scale import Fixed, i32, u8
 from btt_chain.work.arithmetic import shifted
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.operators.base import Inputs, Operator, expect, within
-from btt_chain.work.tensors import Kind, Tensor, TensorId
+from btt_chain.work.tensors import SMALL, Kind, Tensor, TensorId
 
 MAX_SHIFT: Final = 29
 MAX_FACTOR: Final = 1 << 21
@@ -25,6 +25,8 @@ class Add(Operator, index=3):
     shift: u8
 
     reads_computed_elements: ClassVar[bool] = True
+    reads: ClassVar[frozenset[Kind]] = SMALL
+    makes: ClassVar[frozenset[Kind]] = SMALL
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -32,13 +34,11 @@ class Add(Operator, index=3):
         return int(self.a), int(self.b)
 
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
-        """Check that all shapes are equal and every sum fits 32 bits."""
+        """Check that all shapes are equal and every sum fits 64 bits."""
         for tensor in inputs:
             expect(name, out, tensor.dims)
         if max(abs(int(self.by_a)), abs(int(self.by_b))) > MAX_FACTOR or self.shift > MAX_SHIFT:
-            raise ModelRefused.at(
-                name, "factors up to 2^21 and a shift up to 29 are exact in 32 bits"
-            )
+            raise ModelRefused.at(name, "factors up to 2^21 and a shift up to 29 are exact")
 
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
         """Add two elements."""

@@ -17,7 +17,7 @@ from btt_chain.work.operators.base import (
     whole_row,
     within,
 )
-from btt_chain.work.tensors import Binary32, Tensor, TensorId
+from btt_chain.work.tensors import SMALL, Binary32, Kind, Tensor, TensorId
 
 
 class MatMul(Operator, index=2):
@@ -27,12 +27,17 @@ class MatMul(Operator, index=2):
     b: TensorId
     scale: Binary32
 
-    reads_computed_rows: ClassVar[bool] = True
+    makes: ClassVar[frozenset[Kind]] = SMALL
 
     @property
     def inputs(self) -> tuple[int, ...]:
         """Both factors."""
         return int(self.a), int(self.b)
+
+    @property
+    def reads_computed_rows(self) -> bool:
+        """True: shares of a softmax may be computed."""
+        return True
 
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
         """Check that the rows of both factors have one length, and the groups one shape."""

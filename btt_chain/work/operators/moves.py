@@ -10,7 +10,7 @@ from btt_chain.scale import Bounded, u8, u32
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import flat, position
 from btt_chain.work.operators.base import Inputs, Operator, check_same_numbers, expect
-from btt_chain.work.tensors import Tensor, TensorId
+from btt_chain.work.tensors import SMALL, Kind, Tensor, TensorId
 
 
 class Rearrange(Operator, index=9):
@@ -21,6 +21,8 @@ class Rearrange(Operator, index=9):
     axes: Bounded[list[u8], 6]
 
     reads_computed_elements: ClassVar[bool] = True
+    reads: ClassVar[frozenset[Kind]] = SMALL
+    makes: ClassVar[frozenset[Kind]] = SMALL
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -55,6 +57,8 @@ class Concat(Operator, index=10):
     b: TensorId
 
     reads_computed_elements: ClassVar[bool] = True
+    reads: ClassVar[frozenset[Kind]] = SMALL
+    makes: ClassVar[frozenset[Kind]] = SMALL
 
     @property
     def inputs(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Windows of an image: maxima and sums, and what convolutions share with them.
+"""Windows of signals, images and volumes: maxima and sums, and what convolutions share with them.
 
 The shape of the output, and the lines that one element reads.
 """
@@ -6,6 +6,8 @@ The shape of the output, and the lines that one element reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
+from typing import ClassVar
 
 from btt_chain.work.arithmetic import requantised
 from btt_chain.work.errors import ModelRefused
@@ -18,50 +20,48 @@ from btt_chain.work.operators.base import (
     check_scale,
     expect,
 )
-from btt_chain.work.tensors import Binary32, Tensor, TensorId, Window
+from btt_chain.work.tensors import SMALL, Axis, Binary32, Kind, Tensor, TensorId, Window
 
 
-def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
-    """Return the height and width of the output; not above 0 where the window does not fit."""
-    if len(x.dims) != 3:
-        raise ModelRefused.at(name, f"needs an image (height, width, channels), not {x.dims}")
-    made: list[int] = []
-    for size, before, after, extent, step in _axes(name, window, x):
-        made.append((size + before + after - extent) // step + 1)
-    return made[0], made[1]
+def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, ...]:
+    """Return the sides of the output; not above 0 where the window does not fit."""
+    if len(x.dims) != len(window.axes) + 1:
+        raise ModelRefused.at(
+            name,
+            f"needs {len(window.axes)} axes and channels for its window, not {x.dims}",
+        )
+    for axis in window.axes:
+        if min(axis.size, axis.step, axis.apart) < 1:
+            raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
+    return tuple(
+        (size + int(axis.before) + int(axis.after) - axis.extent) // int(axis.step) + 1
+        for size, axis in zip(x.dims, window.axes, strict=False)
+    )
 
 
-def image_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
-    """Return the height and width of the output; ModelRefused if the window does not fit."""
+def image_of(name: str, window: Window, x: Tensor) -> tuple[int, ...]:
+    """Return the sides of the output; ModelRefused if the window does not fit."""
     sides = sides_of(name, window, x)
-    for size, before, after, extent, _ in _axes(name, window, x):
-        if size + before + after < extent:
-            raise ModelRefused.at(name, f"a window of {extent} does not fit into {size}")
-        if max(before, after) >= extent:
+    for size, axis in zip(x.dims, window.axes, strict=False):
+        if size + int(axis.before) + int(axis.after) < axis.extent:
+            raise ModelRefused.at(name, f"a window of {axis.extent} does not fit into {size}")
+        if max(axis.before, axis.after) >= axis.extent:
             raise ModelRefused.at(name, "a window would see nothing but padding")
     return sides
 
 
-def _axes(name: str, window: Window, x: Tensor) -> list[tuple[int, int, int, int, int]]:
-    """Return for each axis: size, padding before and after, extent of a window, and step."""
-    steps = window.step_y, window.step_x, window.apart_y, window.apart_x
-    if min(window.height, window.width, *steps) < 1:
-        raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
-    down = (int(window.height) - 1) * int(window.apart_y) + 1
-    across = (int(window.width) - 1) * int(window.apart_x) + 1
-    return [
-        (x.dims[0], int(window.top), int(window.bottom), down, int(window.step_y)),
-        (x.dims[1], int(window.left), int(window.right), across, int(window.step_x)),
-    ]
-
-
-def window_openings(window: Window, tensor: Tensor) -> tuple[int, int]:
-    """Return the openings of an element that reads a window: `Operator.openings`."""
+def window_openings(window: Window, tensor: Tensor, parts: int = 1) -> tuple[int, int]:
+    """Return the openings of an element that reads a window, or one of its parts."""
     layout = tensor_layout(tensor)
-    height, width, channels = tensor.dims
-    lines = min(int(window.height), height)
-    across = min((int(window.width) - 1) * int(window.apart_x) + 1, width)
-    down = (lines - 1) * int(window.apart_y)
+    *outer, inner = window.axes
+    *sides, width, channels = tensor.dims
+    taps = max(1, int(inner.size) // -(-parts // window.lines))
+    across = min((taps - 1) * int(inner.apart) + 1, width)
+    lines, down = 1, 0
+    for axis, side in zip(outer, sides, strict=True):
+        taken = min(int(axis.size), side)
+        lines, down = lines * taken, down * side + (taken - 1) * int(axis.apart)
+    lines = min(lines, max(1, window.lines // parts))
     touched = min(
         lines * layout.most_leaves(across * channels),
         layout.most_leaves((down * width + across) * channels),
@@ -74,14 +74,12 @@ def window_openings(window: Window, tensor: Tensor) -> tuple[int, int]:
 
 
 class Line:
-    """One line of a window: its taps in the image, and the numbers there."""
+    """Neighbouring taps of a window that lie in the image: the first one, and the numbers."""
 
-    __slots__ = ("end", "first", "start", "taps")
+    __slots__ = ("tap", "taps")
 
-    def __init__(self, start: int, end: int, first: int, taps: Sequence[int]) -> None:
-        self.start = start
-        self.end = end
-        self.first = first
+    def __init__(self, tap: int, taps: Sequence[int]) -> None:
+        self.tap = tap
         self.taps = taps
 
 
@@ -90,36 +88,60 @@ def lines_of_channel(
 ) -> Iterator[Line]:
     """Yield the lines of a window of one channel."""
     *_, channel = position(index, out.dims)
-    yield from lines_of(read, x, window, index, out, (channel, channel + 1))
+    taps = range(prod(window.sizes))
+    yield from lines_of(read, x, window, index, out, (channel, channel + 1), taps)
 
 
 def lines_of(
-    read: Inputs, x: int, window: Window, index: int, out: Tensor, bounds: tuple[int, int]
+    read: Inputs,
+    x: int,
+    window: Window,
+    index: int,
+    out: Tensor,
+    bounds: tuple[int, int],
+    wanted: range,
 ) -> Iterator[Line]:
-    """Read each line of a window once; `bounds` are the needed channels."""
-    down_at, across_at, _ = position(index, out.dims)
-    height, width, channels = read.tensor(x).dims
-    apart = int(window.apart_x)
-    left = across_at * int(window.step_x) - int(window.left)
-    start = -(min(left, 0) // apart)
-    end = min(int(window.width), -((left - width) // apart))
-    down = int(window.apart_y)
-    top = down_at * int(window.step_y) - int(window.top)
-    if start >= end:
-        return
-    for tap_y in range(-(min(top, 0) // down), min(int(window.height), -((top - height) // down))):
-        line = top + tap_y * down
-        at = (line * width + left + start * apart) * channels
-        found = read.numbers(x, at, ((end - 1 - start) * apart + 1) * channels)
-        low, high = bounds
-        if apart == 1 and high - low == channels:
-            yield Line(start, end, tap_y, found)
+    """Read each line of a window once; `bounds` are the needed channels, `wanted` the taps."""
+    *outer_at, across_at, _ = position(index, out.dims)
+    *sides, width, channels = read.tensor(x).dims
+    *outer, inner = window.axes
+    size, apart = int(inner.size), int(inner.apart)
+    low, high = bounds
+    left, inside = _inside(inner, across_at, width)
+    for number, pixel in _lines(outer, outer_at, sides):
+        first = number * size
+        start = max(inside.start, wanted.start - first)
+        end = min(inside.stop, wanted.stop - first)
+        if start >= end:
             continue
-        taps: list[int] = []
-        for tap in range(end - start):
-            pixel = tap * apart * channels
-            taps.extend(found[pixel + low : pixel + high])
-        yield Line(start, end, tap_y, taps)
+        at = (pixel * width + left + start * apart) * channels
+        found = read.numbers(x, at, ((end - 1 - start) * apart + 1) * channels)
+        if apart > 1 or high - low < channels:
+            steps = range(0, len(found), apart * channels)
+            found = [each for step in steps for each in found[step + low : step + high]]
+        yield Line(first + start, found)
+
+
+def _inside(axis: Axis, at: int, side: int) -> tuple[int, range]:
+    """Return the first tap's place along an axis, and the taps that are in the image."""
+    apart = int(axis.apart)
+    place = at * int(axis.step) - int(axis.before)
+    return place, range(-(min(place, 0) // apart), min(int(axis.size), -((place - side) // apart)))
+
+
+def _lines(
+    axes: Sequence[Axis], at: Sequence[int], sides: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield the lines of a window that are in the image: the number in each, in order."""
+    if not axes:
+        yield 0, 0
+        return
+    *outer, axis = axes
+    place, inside = _inside(axis, at[-1], sides[-1])
+    for number, line in _lines(outer, at[:-1], sides[:-1]):
+        for tap in inside:
+            row = line * sides[-1] + place + tap * int(axis.apart)
+            yield number * int(axis.size) + tap, row
 
 
 class MaxPool(Operator, index=5):
@@ -127,6 +149,9 @@ class MaxPool(Operator, index=5):
 
     x: TensorId
     window: Window
+
+    reads: ClassVar[frozenset[Kind]] = SMALL
+    makes: ClassVar[frozenset[Kind]] = SMALL
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -136,12 +161,12 @@ class MaxPool(Operator, index=5):
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
         """Check that windows fit the image, and that none has padding only."""
         check_same_numbers(name, inputs, out)
-        window = self.window
-        padded = max(window.top, window.left, window.bottom, window.right) > 0
-        if padded and max(window.apart_y, window.apart_x) > 1:
+        axes = self.window.axes
+        padded = any(axis.before or axis.after for axis in axes)
+        if padded and any(axis.apart > 1 for axis in axes):
             # All its taps could be in the padding, and an empty set has no maximum.
             raise ModelRefused.at(name, "a pool with spaced taps cannot be padded")
-        expect(name, out, (*image_of(name, window, inputs[0]), inputs[0].dims[-1]))
+        expect(name, out, (*image_of(name, self.window, inputs[0]), inputs[0].dims[-1]))
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""
@@ -149,8 +174,8 @@ class MaxPool(Operator, index=5):
 
     @property
     def lines(self) -> int:
-        """The height of the window."""
-        return int(self.window.height)
+        """The lines of the window."""
+        return self.window.lines
 
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
         """Return the maximum of one window."""
@@ -165,6 +190,9 @@ class AveragePool(Operator, index=6):
     window: Window
     scale: Binary32
 
+    reads: ClassVar[frozenset[Kind]] = SMALL
+    makes: ClassVar[frozenset[Kind]] = SMALL
+
     @property
     def inputs(self) -> tuple[int, ...]:
         """The image."""
@@ -175,7 +203,7 @@ class AveragePool(Operator, index=6):
         x = inputs[0]
         expect(name, out, (*image_of(name, self.window, x), x.dims[-1]))
         check_scale(name, self.scale)
-        check_accumulator(name, int(self.window.height) * int(self.window.width) * x.reach)
+        check_accumulator(name, prod(self.window.sizes) * x.reach)
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""
@@ -183,8 +211,8 @@ class AveragePool(Operator, index=6):
 
     @property
     def lines(self) -> int:
-        """The height of the window."""
-        return int(self.window.height)
+        """The lines of the window."""
+        return self.window.lines
 
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
         """Return the requantised sum of one window."""

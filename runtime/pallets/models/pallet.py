@@ -19,11 +19,10 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, TypeName, codec, u16, u32, u128
 from btt_chain.work import ids
-from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest
 from btt_chain.work.operators import Softmax
-from btt_chain.work.shapes import check_graph, macs_of
+from btt_chain.work.shapes import check_graph, check_scales, macs_of
 from runtime.frame import (
     Constant,
     DispatchError,
@@ -107,12 +106,14 @@ def read_model(row: Section) -> tuple[bytes, AccountId, u16, Manifest]:
 
 def ensure_exact(manifest: Manifest) -> None:
     """Raise the error of the wrong part if `shapes.check_manifest` refused the manifest."""
-    if not usable_scale(manifest.input_scale) or not usable_scale(manifest.output_scale):
-        raise errors.UnusableScale
     try:
         check_graph(manifest.graph)
     except ModelRefused:
         raise errors.GraphRefused from None
+    try:
+        check_scales(manifest)
+    except ModelRefused:
+        raise errors.UnusableScale from None
     if macs_of(manifest.graph) != manifest.macs:
         raise errors.WrongWork
 

@@ -123,7 +123,7 @@ def test_the_example_has_rows_for_its_model() -> None:
 
     package = load(EXAMPLE / "breast-cancer.btt")
     rows = json.loads((EXAMPLE / "rows.json").read_text())
-    (width,) = package.manifest.graph.input.dims
+    (width,) = package.manifest.graph.inputs[0].dims
     assert len(rows) == 40
     assert {len(row) for row in rows} == {int(width)}
 

@@ -38,29 +38,30 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def root_of(batches: Iterator[Batch]) -> bytes:
-    graph = MODEL.graph
     roots: list[H256] = []
     for batch in batches:
-        for at in range(len(batch.outputs)):
-            roots.append(batch.commit(graph, at, len(roots), None).root)
+        for at in range(len(batch)):
+            roots.append(batch.commit(at, len(roots), None).root)
     return roots_tree(roots).root
 
 
 def test_a_cluster_makes_the_same_receipt(address: str) -> None:
-    items = items_of(np.random.default_rng(5), MODEL.graph.input, 11)
-    alone = root_of(stream(Executor(MODEL), [items]))
+    items = items_of(np.random.default_rng(5), MODEL.graph.inputs[0], 11)
+    alone = root_of(stream(Executor(MODEL), [[items]]))
 
     with Cluster(address) as cluster:
         assert cluster.workers == 2
         for memory in (1, 4 * sum(tensor.nbytes for tensor in MODEL.graph.tensors)):
-            assert root_of(cluster.stream(Package(MODEL), [items[:4], items[4:]], memory)) == alone
+            assert (
+                root_of(cluster.stream(Package(MODEL), [[items[:4]], [items[4:]]], memory)) == alone
+            )
 
 
 def test_what_fails_on_a_worker_is_said(address: str) -> None:
     items = np.zeros((2, 3), np.int8)
 
     with Cluster(address) as cluster, pytest.raises(NoCluster, match="failed on the cluster"):
-        list(cluster.stream(Package(MODEL), [items]))
+        list(cluster.stream(Package(MODEL), [[items]]))
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

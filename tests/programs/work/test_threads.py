@@ -21,7 +21,7 @@ def wide() -> tuple[Model, Elements]:
     made = Builder(Kind.I8, (64, 1024))
     made.linear("wide", 0, *weights(rng, 1024, 1024, most=40), Numbers(Kind.I8))
     model = made.model()
-    return model, items_of(rng, model.graph.input)
+    return model, items_of(rng, model.graph.inputs[0])
 
 
 def test_the_number_of_threads_changes_nothing() -> None:

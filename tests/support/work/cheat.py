@@ -17,7 +17,7 @@ from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.provider.workshop import Processor
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.work.execute import Batch, Executor
-from btt_chain.work.model import Elements
+from btt_chain.work.model import Elements, Inputs
 from cli.commands.provider_session import Place, provide
 
 
@@ -30,16 +30,18 @@ class Cheating:
         self._engine = Processor()
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         """Execute all items, then alter some."""
         for batch in self._engine.stream(executor, batches, accumulators=accumulators):
             tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
             for item in range(len(tensors[0])):
                 if self._rng.random() < self._share:
-                    made = tensors[self._rng.randrange(1, len(tensors))][item].reshape(-1)
+                    made = tensors[self._rng.randrange(len(batch.graph.inputs), len(tensors))][
+                        item
+                    ].reshape(-1)
                     made[self._rng.randrange(len(made))] ^= 1
-            yield Batch(tensors)
+            yield Batch(batch.graph, tensors)
 
 
 def be_mute(empty: Path) -> None:

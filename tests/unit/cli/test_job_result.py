@@ -26,8 +26,8 @@ def record_of(*dims: int) -> Record:
     output = Tensor(Kind.I8, [u32(size) for size in dims], i16(0), u16(256))
     return Record(
         secret=bytes(32), requester=AccountId(bytes(32)), model=H256(bytes(32)), tier=Tier.Open,
-        items=u32(1), input=output, output=output, output_scale=u32(scale_bits(1.0)), last=u16(0),
-        names=["=a"], labels=["no", "yes"],
+        items=u32(1), inputs=[output], outputs=[output], output_scales=[u32(scale_bits(1.0))],
+        places=[u16(0)], names=["=a"], labels=["no", "yes"],
     )  # fmt: skip
 
 

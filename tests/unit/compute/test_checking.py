@@ -52,7 +52,8 @@ async def test_honest_work_is_valid_and_the_digest_is_of_every_leaf(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_honest_node_of_any_kind_is_ever_wrong(kind: str, seed: int) -> None:
-    work = Work(*single(kind, seed))
+    model, inputs = single(kind, seed)
+    work = Work(model, *inputs)
     assert (await looked(work, work.look())).verdict == Valid()
 
 

@@ -22,7 +22,7 @@ from libp2p.abc import INetStream
 from btt_chain.client.errors import Disconnected, NotIncluded
 from btt_chain.client.typed import Executed, Head
 from btt_chain.compute.blobs.payload import (
-    edge_root,
+    input_root,
     payload_context,
     payload_pieces,
     result_context,
@@ -52,7 +52,7 @@ from btt_chain.work.commit import TensorKey, tree_of
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.ids import model_id
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.model import Elements, Model
+from btt_chain.work.model import Elements, Inputs, Model
 from btt_chain.work.package import Package, Preparation
 from btt_chain.work.tensors import Kind
 from runtime.frame.event import Event
@@ -82,7 +82,7 @@ def small_model() -> Model:
 
 
 MODEL = small_model()
-OUTPUTS = Executor(MODEL).run(ITEMS).outputs.tobytes()
+OUTPUTS = Executor(MODEL).run(ITEMS).outputs[0].tobytes()
 
 
 def record_of(tier: Tier = Tier.Open) -> Record:
@@ -121,7 +121,7 @@ def view(
 ) -> JobView:
     receipt = None
     if provider is not None and outputs is not None:
-        root = edge_root(record.output, int(record.last), outputs, record.leaf_key)
+        root = record.output_root(outputs)
         no = u32(0)
         receipt = ReceiptView(
             RECEIPT, JOB, provider.account, u8(0), H256(bytes(32)), root, H256(bytes(32)), no, no,
@@ -238,8 +238,8 @@ def posted(folder: Folder, tier: Tier = Tier.Open) -> Record:
 
 
 def test_half_an_item_has_no_root() -> None:
-    with pytest.raises(ValueError, match="no items"):
-        edge_root(MODEL.graph.input, 0, bytes(7), None)
+    with pytest.raises(ValueError, match="not items"):
+        input_root(MODEL.graph, bytes(7), None)
 
 
 # ---- what is to be done
@@ -438,14 +438,14 @@ class Wrong:
         self.first = first
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
-        given = (batch ^ 1 for batch in batches) if self.tensor == 0 else batches
+        given = ([one ^ 1 for one in batch] for batch in batches) if self.tensor == 0 else batches
         for batch in Processor().stream(executor, given, accumulators=accumulators):
             tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
             if self.tensor:
                 tensors[-1][self.first :, 0] ^= 1
-            yield Batch(tensors)
+            yield Batch(batch.graph, tensors)
 
 
 class Confidential:
@@ -467,7 +467,7 @@ class Confidential:
         sealed_for = replace(view(self.record, JobState.Computing, w.one), tier=Tier.Confidential)
         await w.turn(sealed_for, sealed_for)
         await w.one.host.fetch(w.host.endpoints(), payload_name(JOB), inbox, limit=1 << 20)
-        root = edge_root(self.record.input, 0, ITEMS.tobytes(), self.record.leaf_key)
+        root = self.record.input_root(ITEMS.tobytes())
         self.view = replace(sealed_for, input_root=root, reply_key=self.record.keys.reply_public)
         shop = Workshop(ONE, GENESIS, w.one.secret, inbox, w.one.store, Wrong(wrong, first))
         shop.check_payload(self.view, MODEL.graph)
@@ -558,7 +558,7 @@ async def test_other_inputs_than_were_sent_are_proven_to_the_chain(tmp_path: Pat
         await job.compute(tmp_path, wrong=0)
         # It has the roots of the right inputs, as in the job, over tensors of others.
         name, key = roots_name(job.made.receipt), job.record.leaf_key
-        layout = tensor_layout(MODEL.graph.input)
+        layout = tensor_layout(MODEL.graph.inputs[0])
         inputs = [
             tree_of(layout, item.tobytes(), TensorKey(key, at, 0)).root
             for at, item in enumerate(ITEMS)
@@ -709,7 +709,7 @@ async def test_public_inputs_are_served_as_a_provider_of_the_chain_wants_them(
     tmp_path: Path,
 ) -> None:
     async with world(tmp_path) as w:
-        root = edge_root(MODEL.graph.input, 0, ITEMS.tobytes(), None)
+        root = input_root(MODEL.graph, ITEMS.tobytes(), None)
         w.folder.add_inputs(root, b"".join(payload_pieces(None, [ITEMS.tobytes()])))
         await w.turn(None)
         own = replace(view(record_of(), JobState.Computing, w.one), requester=None, input_root=root)

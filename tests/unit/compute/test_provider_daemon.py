@@ -20,7 +20,7 @@ from btt_chain.client.errors import (
 )
 from btt_chain.client.typed import Executed, Head
 from btt_chain.compute.blobs.payload import (
-    edge_root,
+    input_root,
     payload_context,
     payload_pieces,
     result_context,
@@ -98,7 +98,7 @@ class Chain:
         self.view = JobView(
             id=JOB, now=no, state=JobState.Assigned, outcome=None, requester=HOSPITAL,
             model=MODEL, model_class=u16(0), items=u32(3),
-            input_root=edge_root(GRAPH.input, 0, ITEMS.tobytes(), None), tier=Tier.Open,
+            input_root=input_root(GRAPH, ITEMS.tobytes(), None), tier=Tier.Open,
             check=Check.Sampled, urgency=Urgency.Routine, price=zero, verification=zero,
             deposit=zero, paid=zero, work=u64(1), data_bytes=u64(12), deadline=u32(500),
             reply_key=public_of(reply), endpoints=endpoints, posted=no, since=no, due=u32(500),
@@ -244,7 +244,7 @@ async def test_a_job_is_done_and_its_result_is_for_the_requester(tmp_path: Path)
         assert "heartbeat" in chain.sent
         served = BlobStore(folder.blobs)
         result = open_sealed(served.load(result_name(JOB), 1 << 20), reply, result_context(JOB))
-        assert result == Executor(PACKAGE.model).run(ITEMS).outputs.tobytes()
+        assert result == Executor(PACKAGE.model).run(ITEMS).outputs[0].tobytes()
         assert BlobStore(folder.inbox).names() == []
         (record,) = folder.records()
         assert record.until > 600_000
@@ -272,7 +272,7 @@ async def test_the_chains_own_job_is_done_with_what_ships(tmp_path: Path) -> Non
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
         result = BlobStore(folder.blobs).load(result_name(JOB), 1 << 20)
         rows = np.frombuffer(sets.rows(), np.int8).reshape(40, 30)
-        assert result == Executor(sets.package().model).run(rows).outputs.tobytes()
+        assert result == Executor(sets.package().model).run(rows).outputs[0].tobytes()
 
 
 async def test_a_job_whose_items_are_too_large_is_declined(

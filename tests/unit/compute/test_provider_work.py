@@ -16,6 +16,7 @@ import pytest
 from btt_chain.compute.blobs.payload import (
     BadPayload,
     edge_root,
+    input_root,
     payload_context,
     payload_pieces,
     result_context,
@@ -45,7 +46,7 @@ from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.merkle import check_opening
-from btt_chain.work.model import Elements, Model
+from btt_chain.work.model import Elements, Inputs, Model
 from btt_chain.work.tensors import Kind
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.jobs.views import JobView, ModelView
@@ -77,7 +78,7 @@ def small_model() -> Model:
 MODEL = small_model()
 EXECUTOR = Executor(MODEL)
 GRAPH = MODEL.graph
-OUTPUTS = EXECUTOR.run(ITEMS).outputs.tobytes()
+OUTPUTS = EXECUTOR.run(ITEMS).outputs[0].tobytes()
 
 
 class Here:
@@ -93,7 +94,7 @@ class Here:
         self.view = JobView(
             id=JOB, now=none, state=JobState.Computing, outcome=None, requester=HOSPITAL,
             model=ids.model_id(MODEL.manifest), model_class=u16(0), items=u32(len(ITEMS)),
-            input_root=edge_root(GRAPH.input, 0, ITEMS.tobytes(), self.key), tier=tier,
+            input_root=input_root(GRAPH, ITEMS.tobytes(), self.key), tier=tier,
             check=Check.Sampled, urgency=Urgency.Routine, price=zero, verification=zero,
             deposit=zero, paid=zero, work=u64(0), data_bytes=u64(0), deadline=u32(9),
             reply_key=public_of(self.reply), endpoints=b"", posted=none, since=none, due=u32(30),
@@ -138,11 +139,12 @@ class Pieces:
     """An engine that truncates at another bound."""
 
     def stream(
-        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
     ) -> Iterator[Batch]:
         for batch in batches:
-            for at in range(0, len(batch), 3):
-                yield executor.run(batch[at : at + 3], accumulators=accumulators)
+            for at in range(0, len(batch[0]), 3):
+                part = (given[at : at + 3] for given in batch)
+                yield executor.run(*part, accumulators=accumulators)
 
 
 class Served:
@@ -180,7 +182,7 @@ def test_honest_work_is_found_valid_and_its_result_opens(tmp_path: Path) -> None
     record = here.compute()
     assert here.checked(record).verdict == Valid()
     assert here.result() == OUTPUTS
-    root = edge_root(GRAPH.output, len(GRAPH.nodes), OUTPUTS, None)
+    root = edge_root(GRAPH.made, [len(GRAPH.nodes)], OUTPUTS, None)
     assert record.output_root == root
     assert (record.started, record.finished) == (7, 7)
     assert record.published
@@ -207,7 +209,7 @@ def test_every_leaf_can_be_shown_on_the_chain(tmp_path: Path, tier: Tier) -> Non
             proof = here.shop.leaf(record, here.view, EXECUTOR, (item, tensor, 0))
             keyed = tier is Tier.Confidential
             leaf = shown(GRAPH, record.item_root, len(ITEMS), proof, keyed=keyed)
-            made = EXECUTOR.run(ITEMS[item : item + 1]).item(GRAPH, 0)[tensor]
+            made = EXECUTOR.run(ITEMS[item : item + 1]).item(0)[tensor]
             assert leaf.data == bytes(made)
 
 

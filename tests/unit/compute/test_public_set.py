@@ -69,7 +69,7 @@ def test_the_blobs_are_what_providers_would_fetch() -> None:
 
 def test_a_row_is_more_similar_to_itself_than_the_scale_of_others() -> None:
     rows = np.frombuffer(sets.rows(), np.int8).reshape(ROWS, COLUMNS)
-    outputs = Executor(sets.package().model).run(rows).outputs
+    outputs = Executor(sets.package().model).run(rows).outputs[0]
     exact = rows.astype(np.int64) @ rows.T.astype(np.int64)
     assert outputs.shape == (ROWS, ROWS)
     assert (outputs == outputs.T).all()

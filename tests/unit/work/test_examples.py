@@ -39,7 +39,7 @@ def test_eight_bits_cost_the_perceptron_next_to_nothing(tmp_path: Path) -> None:
     assert abs(by_floats - by_integers) < 0.03
     package = packed(tmp_path, "breast-cancer")
     inputs = read([tmp_path / "breast-cancer-test.csv"], package.manifest, package.preparation)
-    assert inputs.elements.shape == (171, 30)
+    assert inputs.elements[0].shape == (171, 30)
     assert "2 columns that the model does not take stay here" in inputs.notes
 
 
@@ -49,6 +49,6 @@ def test_scans_go_from_a_file_to_an_answer(tmp_path: Path) -> None:
     package = packed(tmp_path, "ct-or-mr")
     files = [tmp_path / name for name, _ in answers]
     inputs = read(files, package.manifest, package.preparation)
-    outputs = Executor(package.model).run(inputs.elements).outputs
+    outputs = Executor(package.model).run(inputs.elements[0]).outputs[0]
     found = [package.preparation.labels[int(at)] for at in np.argmax(outputs, axis=1)]
     assert found == [answer for _, answer in answers]

@@ -46,7 +46,7 @@ class Whole:
 
 def job_root(model: Model, items: Elements) -> str:
     batch = Executor(model).run(items)
-    roots = [batch.commit(model.graph, at, at, None).root for at in range(len(items))]
+    roots = [batch.commit(at, at, None).root for at in range(len(items))]
     return roots_tree(roots).root.hex()
 
 
@@ -56,10 +56,11 @@ def job_root(model: Model, items: Elements) -> str:
 def test_every_node_equals_the_slow_integers(kind: str, seed: int) -> None:
     model, items = single(kind, seed)
 
-    batch = Executor(model).run(items)
+    batch = Executor(model).run(*items)
 
-    for at, item in enumerate(items):
-        for fast, slow in zip(batch.tensors, slowly(model, item), strict=True):
+    for at in range(len(batch)):
+        given = [one[at] for one in items]
+        for fast, slow in zip(batch.tensors, slowly(model, *given), strict=True):
             np.testing.assert_array_equal(fast[at], slow)
 
 
@@ -68,13 +69,14 @@ def test_every_node_equals_the_slow_integers(kind: str, seed: int) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_one_element_from_bytes_equals_the_executor(kind: str, seed: int) -> None:
     model, items = single(kind, seed)
-    batch = Executor(model).run(items)
+    batch = Executor(model).run(*items)
     node = len(model.graph.nodes) - 1
     reader = Whole(model, node, batch)
+    output = batch.tensors[-1]
 
-    made = [element(model.graph, node, index, reader) for index in range(batch.outputs[0].size)]
+    made = [element(model.graph, node, index, reader) for index in range(output[0].size)]
 
-    assert made == batch.outputs[0].ravel().tolist()
+    assert made == output[0].ravel().tolist()
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -98,9 +100,9 @@ def test_how_items_are_grouped_changes_nothing(net: str) -> None:
     executor = Executor(model)
     together = executor.run(items, accumulators=True)
 
-    pieces = list(stream(executor, [items[:2], items[2:]], memory=1, accumulators=True))
+    pieces = list(stream(executor, [[items[:2]], [items[2:]]], memory=1, accumulators=True))
 
-    assert [len(piece.outputs) for piece in pieces] == [1, 1, 1]
+    assert [len(piece.outputs[0]) for piece in pieces] == [1, 1, 1]
     for at, piece in enumerate(pieces):
         for alone, among in zip(piece.tensors, together.tensors, strict=True):
             np.testing.assert_array_equal(alone[0], among[at])
@@ -113,7 +115,7 @@ def test_how_items_are_grouped_changes_nothing(net: str) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
     model, items = single(kind, seed)
-    whole = Executor(model).run(items, accumulators=True)
+    whole = Executor(model).run(*items, accumulators=True)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_ELEMENTS", 1 + seed % 9)
@@ -121,7 +123,7 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
         patch.setattr(blocks, "MIN_MATRIX", 1 + seed % 50)
         patch.setattr(blocks, "MAX_MATRIX", 1 + seed % 99)
         patch.setattr(blocks, "MATRIX_ROWS", 1 + seed % 5)
-        cut = Executor(model).run(items, accumulators=True)
+        cut = Executor(model).run(*items, accumulators=True)
 
     for one, other in zip(whole.tensors, cut.tensors, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -144,7 +146,7 @@ def test_the_longest_rows_are_normalised_exactly(shift: int, epsilon: int) -> No
     items[2, 5] = 127
     items[3, 1::2] = 127
 
-    outputs = Executor(made.model()).run(items).outputs
+    outputs = Executor(made.model()).run(items).outputs[0]
 
     for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
         for at in (0, 1, 4, 5, 6, length - 2, length - 1):
@@ -163,7 +165,7 @@ def test_the_longest_rows_are_shared_exactly(table: list[int]) -> None:
     items = np.zeros((3, length), np.uint8)
     items[0, 7], items[1, 7::9], items[2] = 1, 255, np.arange(length) % 256
 
-    outputs = Executor(model).run(items).outputs
+    outputs = Executor(model).run(items).outputs[0]
 
     for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
         for at in (0, 7, 255, 16, length - 1):
@@ -183,7 +185,7 @@ def test_sums_beyond_float32_are_cut_and_stay_exact() -> None:
     items = rng.integers(200, 256, (2, length)).astype(np.uint8)
     items[0] = 255
 
-    outputs = Executor(model).run(items).outputs
+    outputs = Executor(model).run(items).outputs[0]
 
     right = items.astype(np.int64) @ columns.T.astype(np.int64) + bias
     assert int(np.abs(right).max()) > 2**24

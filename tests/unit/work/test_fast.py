@@ -31,7 +31,7 @@ def exact() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_and_sum_is_the_definitions(exact: None, name: str) -> None:
     model: Model = MODELS[name]()
-    items = items_of(np.random.default_rng(8), model.graph.input, 3)
+    items = items_of(np.random.default_rng(8), model.graph.inputs[0], 3)
 
     ours = Executor(model).run(items, accumulators=True)
     theirs = fast.FastExecutor(model).run(items, accumulators=True)
@@ -45,12 +45,12 @@ def test_every_tensor_and_sum_is_the_definitions(exact: None, name: str) -> None
 
 def test_a_provider_streams_through_it(exact: None) -> None:
     model = MODELS["mlp"]()
-    items = items_of(np.random.default_rng(9), model.graph.input, 5)
+    items = items_of(np.random.default_rng(9), model.graph.inputs[0], 5)
 
-    streamed = fast.Fast(1).stream(Executor(model), [items])
+    streamed = fast.Fast(1).stream(Executor(model), [[items]])
 
-    made = np.concatenate([batch.outputs for batch in streamed])
-    assert np.array_equal(made, Executor(model).run(items).outputs)
+    made = np.concatenate([batch.outputs[0] for batch in streamed])
+    assert np.array_equal(made, Executor(model).run(items).outputs[0])
 
 
 def test_an_engine_that_saturates_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

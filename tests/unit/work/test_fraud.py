@@ -84,8 +84,8 @@ def altered(tensors: Sequence[Elements], place: int, index: int) -> list[Element
     return changed
 
 
-def first_item(model: Model, items: Elements) -> list[Elements]:
-    return Executor(model).run(items[:1]).committed(model.graph, 0)
+def first_item(model: Model, *items: Elements) -> list[Elements]:
+    return Executor(model).run(*(one[:1] for one in items)).committed(0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,7 +95,7 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
     kind: str, seed: int, keyed: bool, data: st.DataObject
 ) -> None:
     model, items = single(kind, seed)
-    honest = first_item(model, items)
+    honest = first_item(model, *items)
     node = len(model.graph.nodes) - 1
     index = data.draw(st.integers(0, honest[-1].size - 1))
     receipt = Receipt(model, altered(honest, -1, index), key=KEY if keyed else None)
@@ -116,13 +116,14 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_nothing_honest_can_be_proven(kind: str, seed: int, data: st.DataObject) -> None:
     model, items = single(kind, seed)
-    receipt = Receipt(model, first_item(model, items))
-    place = data.draw(st.integers(1, len(receipt.tensors) - 1))
+    receipt = Receipt(model, first_item(model, *items))
+    first = len(model.graph.inputs)
+    place = data.draw(st.integers(first, len(receipt.tensors) - 1))
     index = data.draw(st.integers(0, receipt.tensors[place].size - 1))
 
     assert first_fault(Executor(model), receipt.tensors) is None
     with pytest.raises(NotFraud, match="as claimed"):
-        receipt.judged(receipt.proof(nodes_of(model.graph)[place - 1], index))
+        receipt.judged(receipt.proof(nodes_of(model.graph)[place - first], index))
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -170,7 +171,7 @@ def test_no_part_of_a_proof_can_be_exchanged() -> None:
         i8,
     )
     model = made.model()
-    honest = first_item(model, items_of(rng, model.graph.input, 1))
+    honest = first_item(model, items_of(rng, model.graph.inputs[0], 1))
     # A window whose lines lie in two leaves.
     wrong_at = (10 * 48 + 30) * 8
     receipt = Receipt(model, altered(honest, 2, wrong_at))
@@ -254,7 +255,7 @@ def test_the_widest_nodes_have_proofs_within_the_limit() -> None:
     deep.conv("deep", 0, *weights(rng, 3, 3, 3, 384, most=40), same, i8)
     for builder, index in ((wide, 1), (deep, 3 * (24 * 12 + 12))):
         model = builder.model()
-        tensors = first_item(model, items_of(rng, model.graph.input, 1))
+        tensors = first_item(model, items_of(rng, model.graph.inputs[0], 1))
         receipt = Receipt(model, altered(tensors, 1, index), key=KEY)
 
         proof = receipt.proof(0, index)
@@ -270,7 +271,7 @@ def test_a_window_whose_lines_all_lie_in_two_leaves_has_a_proof_within_the_limit
     made = Builder(Kind.I8, (20, 20, 192))
     made.conv("deep", 0, *weights(rng, 3, 5, 5, 192, most=20), window((5, 5)), Numbers(Kind.I8))
     model = made.model()
-    honest = first_item(model, items_of(rng, model.graph.input, 1))
+    honest = first_item(model, items_of(rng, model.graph.inputs[0], 1))
     for x in (0, 7, 15):
         index = (8 * 16 + x) * 3
         receipt = Receipt(model, altered(honest, 1, index))
@@ -321,7 +322,7 @@ def test_no_window_touches_more_leaves_than_its_proof_has_room_for(
     _, most = pool.openings(image)
     for pixel in range(high * wide):
         reader = Touching(image)
-        element(Graph(image, [Node("pool", pool, out)]), 0, pixel * sides[2], reader)
+        element(Graph([image], [Node("pool", pool, out)], [u16(1)]), 0, pixel * sides[2], reader)
         assert len(reader.touched) <= most
 
 

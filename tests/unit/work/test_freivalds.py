@@ -29,25 +29,29 @@ def asked(
     return list(challenge.wrong_rows(number, inputs, sums))
 
 
-@pytest.mark.parametrize("kind", ["linear", "conv", "matmul"])
+@pytest.mark.parametrize(
+    "kind", ["linear", "conv", "matmul", "signals", "volumes", "parts_of_rows", "wide_elements"]
+)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_a_right_product_passes_and_a_wrong_one_does_not(
     kind: str, seed: int, data: st.DataObject
 ) -> None:
-    model, items = single(kind, seed)
-    if not is_checked(model.graph, 0):
+    model, (items, *_) = single(kind, seed)
+    products = [at for at in range(len(model.graph.nodes)) if is_checked(model.graph, at)]
+    if not products:
         return
     batch = ran(model, items)
-    right = batch.accumulators[0][0]
+    number = products[-1]
+    right = batch.accumulators[number][0]
     at = data.draw(st.integers(0, right.size - 1))
     by = data.draw(st.sampled_from([1, -1, 256, -(2**16), 2**24, -(2**31)]))
     wrong = right.copy()
     with np.errstate(over="ignore"):
         wrong.reshape(-1)[at] += np.int32(by)
 
-    assert asked(model, batch, 0, right) == []
-    assert asked(model, batch, 0, wrong) == [at // right.shape[-1]]
+    assert asked(model, batch, number, right) == []
+    assert asked(model, batch, number, wrong) == [at // right.shape[-1]]
 
 
 def test_errors_that_cancel_in_a_plain_sum_are_seen() -> None:
@@ -62,7 +66,7 @@ def test_errors_that_cancel_in_a_plain_sum_are_seen() -> None:
 
 def test_what_no_product_can_be_is_refused_even_by_a_blind_vector() -> None:
     # Sums of such numbers would not be exact, so no vector may be asked about them.
-    model, items = single("linear", 3)
+    model, (items,) = single("linear", 3)
     batch = ran(model, items)
     wrong = batch.accumulators[0][0].copy()
     wrong.reshape(-1)[0] = limit_of(model.graph, 0) + 1
@@ -73,7 +77,7 @@ def test_what_no_product_can_be_is_refused_even_by_a_blind_vector() -> None:
 
 
 def test_a_vector_of_few_bits_accepts_as_many_lies_as_foreseen() -> None:
-    model, items = single("linear", 3)
+    model, (items,) = single("linear", 3)
     batch = ran(model, items)
     wrong = batch.accumulators[0][0].copy()
     wrong.reshape(-1)[0] += 1
@@ -93,7 +97,7 @@ def test_a_lie_in_any_node_is_found_by_vectors(net: str) -> None:
     model, items = NETS[net]()
     batch = ran(model, items)
     executor, challenge = Executor(model), Challenge(model, SEED)
-    honest = batch.committed(model.graph, 0)
+    honest = batch.committed(0)
     sums = {number: found[0] for number, found in batch.accumulators.items()}
     assert first_fault_by_vectors(executor, honest, sums, challenge) is None
 
@@ -112,7 +116,7 @@ def test_accumulators_made_to_fit_a_lie_do_not_hide_it() -> None:
     sums = {number: found[0].copy() for number, found in batch.accumulators.items()}
     sums[1][5, 5, 5] = -30000 * np.sign(sums[1][5, 5, 5])
     made = [batch.tensors[0][:1], batch.tensors[1][:1], executor.finish(1, sums[1])[None]]
-    honest = batch.committed(model.graph, 0)
+    honest = batch.committed(0)
     # The sums are of "body", which has no leaves: the lie is what "residual" makes of them.
     fitting = [*honest[:2], executor.node(2, made)[0], *honest[3:]]
 
@@ -124,7 +128,7 @@ def test_accumulators_made_to_fit_a_lie_do_not_hide_it() -> None:
 def test_wrong_accumulators_beside_a_right_commitment_are_a_lie_of_their_own() -> None:
     model, items = image_net()
     batch = ran(model, items)
-    tensors = batch.committed(model.graph, 0)
+    tensors = batch.committed(0)
     for node, name in ((0, "stem"), (1, "body")):
         sums = {number: found[0].copy() for number, found in batch.accumulators.items()}
         sums[node][0, 0, 0] += 1

@@ -58,7 +58,7 @@ def by_engine(raw: bytes, x: np.ndarray) -> np.ndarray:
 
 
 def by_us(imported: Imported, x: np.ndarray) -> np.ndarray:
-    outputs = Executor(imported.model).run(imported.items(x)).outputs
+    outputs = Executor(imported.model).run(imported.items(x)).outputs[0]
     return np.asarray(imported.outputs(outputs))
 
 
@@ -258,7 +258,7 @@ def test_an_input_is_of_the_kind_that_the_file_says() -> None:
     del nodes[0].input[2]
     imported = loads(made(nodes, signed, (TensorProto.UINT8, [None, 4]), constants))
 
-    assert imported.model.graph.input.kind is Kind.I8
+    assert imported.model.graph.inputs[0].kind is Kind.I8
 
 
 def quantised_node(
@@ -310,7 +310,7 @@ def test_quantised_pairs_are_folded_and_stay_close_to_the_engine() -> None:
     manifest = imported.model.manifest
 
     items = quantised(manifest, imported.items(x))
-    outputs = real_outputs(manifest, Executor(imported.model).run(items).outputs)
+    outputs = real_outputs(manifest, Executor(imported.model).run(items).outputs[0])
 
     # The engine computes some of these in floats: one step of a scale apart at most.
     assert np.abs(outputs - by_engine(raw, x)).max() < 0.01
@@ -357,7 +357,7 @@ def test_attention_between_pairs_is_folded() -> None:
     imported = loads(raw)
     manifest = imported.model.manifest
 
-    outputs = Executor(imported.model).run(quantised(manifest, x)).outputs
+    outputs = Executor(imported.model).run(quantised(manifest, x)).outputs[0]
 
     assert np.abs(real_outputs(manifest, outputs) - by_engine(raw, x)).max() < 0.13
 
@@ -428,7 +428,7 @@ def test_numbers_that_do_not_belong_together_are_refused() -> None:
         ([*right[:5], "z3", *right[6:]], {}, "3 zeros for 2"),
         ([*right, "b3"], {}, "3 biases for 2"),
         ([*right[:1], "s3", *right[2:]], {}, "one scale"),
-        ([*right[:3], "w0", *right[4:]], {}, "makes the shape"),
+        ([*right[:3], "w0", *right[4:]], {}, "makes the sides"),
         ([*right[:3], "big", *right[4:]], {}, "do not fit 8 bits"),
         (right, {"strides": [0, 1]}, "at least 1"),
         (right, {"pads": [-1, 0, 0, 0]}, "negative"),

@@ -102,12 +102,12 @@ def test_the_builder_takes_an_operator_without_a_method_of_its_own() -> None:
     joined = Builder(Kind.U8, (2, 3))
     joined.node("both", Concat(u16(0), u16(0)), Numbers(Kind.U8), (2, 6))
 
-    assert joined.model().graph.output.dims == (2, 6)
+    assert joined.model().graph.made[0].dims == (2, 6)
 
 
 def test_the_builder_refuses_constants_without_records() -> None:
     weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
-    op = Linear(u16(0), weights, i16(0), i16(255))
+    op = Linear(u16(0), weights, u16(1), i16(0), i16(255))
 
     with pytest.raises(ValueError, match="'dense': constants and records come together"):
         Builder(Kind.U8, (3,)).node("dense", op, Numbers(Kind.U8), (3,))
@@ -116,7 +116,7 @@ def test_the_builder_refuses_constants_without_records() -> None:
 def test_a_kernel_with_constants_refuses_a_node_without_them() -> None:
     weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
     tensor = Builder(Kind.U8, (3,)).tensor(0)
-    dense = Linear(u16(0), weights, i16(0), i16(255))
+    dense = Linear(u16(0), weights, u16(1), i16(0), i16(255))
     norm = LayerNorm(u16(0), u64(1), weights, u8(24))
 
     for op in (dense, norm):

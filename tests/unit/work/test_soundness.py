@@ -63,7 +63,7 @@ def test_every_product_of_a_net_is_asked_about_by_sixty_bits(
 def test_a_lie_passes_so_few_bits_as_often_as_foreseen(bits: int, questions: int) -> None:
     """One wrong element, one vector from 2^(bits + 1) numbers: it is blind if it is a zero."""
     model, items = single("linear", 3)
-    batch = Executor(model).run(items[:1], accumulators=True)
+    batch = Executor(model).run(items[0][:1], accumulators=True)
     inputs, wrong = [batch.tensors[0][0]], batch.accumulators[0][0].copy()
     wrong.reshape(-1)[0] += 1
     passed = sum(
@@ -158,10 +158,10 @@ def test_each_way_to_lie_about_each_operator_is_found(kind: str, lie: str) -> No
     found = 0
     for seed in range(4):
         model, items = single(kind, seed)
-        batch = Executor(model).run(items[:1], accumulators=True)
-        tensors = batch.committed(model.graph, 0)
+        batch = Executor(model).run(*(one[:1] for one in items), accumulators=True)
+        tensors = batch.committed(0)
         sums = {number: made[0] for number, made in batch.accumulators.items()}
-        for place, node in enumerate(nodes_of(model.graph), start=1):
+        for place, node in enumerate(nodes_of(model.graph), start=len(model.graph.inputs)):
             wrong = tensors[place].copy()
             with np.errstate(over="ignore"):
                 LIES[lie](wrong, np.random.default_rng(seed))
@@ -184,20 +184,21 @@ def test_sums_that_fit_a_lie_do_not_hide_it(kind: str, lie: str) -> None:
         model, items = single(kind, seed)
         if not is_checked(model.graph, 0):
             continue
-        batch = Executor(model).run(items[:1], accumulators=True)
-        executor, tensors = Executor(model), [tensor[0] for tensor in batch.tensors]
+        batch = Executor(model).run(*(one[:1] for one in items), accumulators=True)
+        executor, tensors = Executor(model), batch.committed(0)
         sums = {number: made[0].copy() for number, made in batch.accumulators.items()}
         right = sums[0].copy()
         with np.errstate(over="ignore"):
             LIES[lie](sums[0], np.random.default_rng(seed))
         if np.array_equal(sums[0], right) or abs(sums[0]).max() > 2**30:
             continue
-        said = [tensors[0], executor.finish(0, sums[0]), *tensors[2:]]
+        first = len(model.graph.inputs)
+        said = [*tensors[:first], executor.finish(0, sums[0]), *tensors[first + 1 :]]
         try:
             fault = first_fault_by_vectors(executor, said, sums, Challenge(model, SEED))
         except AccumulatorsRefused:
             # What was committed to is right all the same: only the sums are not.
-            assert np.array_equal(said[1], tensors[1])
+            assert np.array_equal(said[first], tensors[first])
         else:
             assert fault is not None
         found += 1

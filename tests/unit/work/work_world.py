@@ -5,16 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.random import Generator
 
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.graph import Graph, Node, weighted_of
 from btt_chain.work.merkle import Tree
-from btt_chain.work.model import Bytes2D, Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.model import (
+    Bytes2D,
+    Elements,
+    Float32s,
+    Inputs,
+    Int8s,
+    Int32s,
+    Model,
+    elements_of,
+    records_of_product,
+)
 from btt_chain.work.operators import (
     Add,
     AveragePool,
@@ -26,10 +38,14 @@ from btt_chain.work.operators import (
     MaxPool,
     Rearrange,
     Softmax,
+    Sum,
     Table,
 )
 from btt_chain.work.operators.numeric.rows import exponentials
-from btt_chain.work.tensors import Kind, Tensor, Window
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
+
+NOTHING: Final = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
+"""Constants without their root."""
 
 Array = dict[tuple[int, ...], int]
 """A tensor in plain numbers, by position."""
@@ -66,28 +82,23 @@ def _start(rng: Generator, shape: tuple[int, ...]) -> Builder:
     return Builder(given.kind, shape, given.zero)
 
 
-def _pair(rng: Generator, most: int) -> tuple[int, int]:
-    first, second = rng.integers(1, most + 1, 2).tolist()
-    return first, second
-
-
 def _sizes(rng: Generator, *most: int) -> tuple[int, ...]:
     return tuple(int(rng.integers(1, size + 1)) for size in most)
 
 
-def _window(rng: Generator, *, spaced: bool = True) -> Window:
-    size = _pair(rng, 3)
-    apart = _pair(rng, 2) if spaced else (1, 1)
-    top, left, bottom, right = (
+def _window(rng: Generator, rank: int = 2, *, spaced: bool = True) -> Window:
+    size = _sizes(rng, *[3] * rank)
+    apart = _sizes(rng, *[2] * rank) if spaced else (1,) * rank
+    pads = [
         int(rng.integers(0, (side - 1) * gap + 1))
         for side, gap in zip(size * 2, apart * 2, strict=True)
-    )
-    return window(size, _pair(rng, 2), (top, left, bottom, right), apart)
+    ]
+    return window(size, _sizes(rng, *[2] * rank), pads, apart)
 
 
-def _image(rng: Generator) -> tuple[int, int, int]:
-    height, width = (int(size) for size in rng.integers(6, 9, 2))
-    return height, width, 2 * int(rng.integers(1, 4))
+def _image(rng: Generator, rank: int = 2) -> tuple[int, ...]:
+    sides = (int(size) for size in rng.integers(6, 9, rank))
+    return *sides, 2 * int(rng.integers(1, 4))
 
 
 def linear(rng: Generator) -> Builder:
@@ -112,9 +123,109 @@ def conv(rng: Generator) -> Builder:
     made = _start(rng, shape)
     groups = int(rng.integers(1, 3))
     seen = _window(rng)
-    kernel = (int(seen.height), int(seen.width), shape[2] // groups)
-    constants = weights(rng, 2 * int(rng.integers(1, 3)), *kernel)
+    constants = weights(rng, 2 * int(rng.integers(1, 3)), *seen.sizes, shape[2] // groups)
     made.conv("conv", 0, *constants, seen, numbers(rng), groups)
+    return made
+
+
+def depthwise(rng: Generator) -> Builder:
+    shape = _image(rng)
+    made = _start(rng, shape)
+    seen = _window(rng)
+    constants = weights(rng, shape[2] * int(rng.integers(1, 3)), *seen.sizes, 1)
+    made.conv("conv", 0, *constants, seen, numbers(rng), shape[2])
+    return made
+
+
+def _windows_of(rank: int) -> Callable[[Generator], Builder]:
+    """A convolution and two pools of signals or volumes."""
+
+    def made_of(rng: Generator) -> Builder:
+        shape = _image(rng, rank)
+        made = _start(rng, shape)
+        seen, pooled = _window(rng, rank), _window(rng, rank, spaced=False)
+        at = made.max_pool("most", 0, pooled)
+        at = made.conv("conv", at, *weights(rng, 3, *seen.sizes, shape[-1]), seen, numbers(rng))
+        ones = window((2,) * rank, pads=(1,) * (2 * rank))
+        made.average_pool("mean", at, ones, 1 / 2**rank, numbers(rng))
+        return made
+
+    return made_of
+
+
+def wide_elements(rng: Generator) -> Builder:
+    """Elements of 16 bits: made by a product, added, pooled, moved, and multiplied again."""
+    width = int(rng.integers(2, 20))
+    made = _start(rng, (3, 4, width))
+    i16 = Numbers(Kind.I16)
+    columns, bias, scales = weights(rng, width, width)
+    at = made.linear("first", 0, columns, bias, scales * np.float32(200), i16)
+    at = made.add("twice", at, at, (0.7, 0.4), i16)
+    at = made.max_pool("most", at, window((1, 2)))
+    at = made.average_pool("mean", at, window((2, 1)), 0.6, i16)
+    at = made.rearrange("turned", at, made.tensor(at).dims, (1, 0, 2), (3, 2, width))
+    joined = made.concat("joined", at, at)
+    columns, bias, scales = weights(rng, 4, 1, 2, 2 * width)
+    scales *= np.float32(1 / 200)
+    made.conv("second", joined, columns, bias, scales, window((1, 2)), numbers(rng))
+    return made
+
+
+def parts_of_rows(rng: Generator) -> Builder:
+    """A product of rows as partial sums, the last part shorter than the others."""
+    rows, inputs, outputs, parts = 2, int(rng.integers(9, 40)), 3, int(rng.integers(2, 4))
+    made = _start(rng, (rows, inputs))
+    columns, bias, scales = weights(rng, outputs, inputs)
+    most = -(-inputs // parts)
+    held = np.zeros((outputs, parts * most), np.int8)
+    held[:, :inputs] = columns
+    records = records_of_product(
+        held.reshape(-1, most),
+        np.zeros(outputs * parts, np.int32),
+        np.ones(outputs * parts, np.float32),
+    )
+    bounds = Numbers(Kind.I32).bounds
+    op = Linear(u16(0), NOTHING, u16(parts), *bounds)
+    made.node("parts", op, Numbers(Kind.I32), (rows, outputs * parts), records)
+    _total(rng, made, parts, bias, scales, (rows, outputs))
+    return made
+
+
+def parts_of_windows(rng: Generator) -> Builder:
+    """A convolution as partial sums of its lines."""
+    shape, parts = _image(rng), 3
+    made = _start(rng, shape)
+    seen = window((3, 2), pads=(1, 1, 1, 0))
+    groups, outputs = 2, 4
+    columns, bias, scales = weights(rng, outputs, *seen.sizes, shape[2] // groups)
+    sides = (shape[0], shape[1])
+    records = records_of_product(
+        columns.reshape(outputs * parts, -1),
+        np.zeros(outputs * parts, np.int32),
+        np.ones(outputs * parts, np.float32),
+    )
+    op = Conv(u16(0), NOTHING, seen, u16(groups), u16(parts), *Numbers(Kind.I32).bounds)
+    made.node("parts", op, Numbers(Kind.I32), (*sides, outputs * parts), records)
+    _total(rng, made, parts, bias, scales, (*sides, outputs))
+    return made
+
+
+def _total(
+    rng: Generator, made: Builder, parts: int, bias: Int32s, scales: Float32s, shape: Sequence[int]
+) -> None:
+    out = numbers(rng)
+    op = Sum(u16(1), NOTHING, u16(parts), *out.bounds)
+    records = records_of_product(np.empty((len(bias), 0), np.int8), bias, scales)
+    made.node("sum", op, out, shape, records)
+
+
+def ends(rng: Generator) -> Builder:
+    """Three inputs, of which one has 16 bits; the model of `single` has two outputs."""
+    made = _start(rng, (2, 5))
+    other = made.add_input(Kind.I16, (2, 5))
+    third = made.add_input(Kind.U8, (2, 5), 7)
+    both = made.add("both", 0, other, (0.5, 0.01), numbers(rng))
+    made.add("all", both, third, (0.5, 0.5), numbers(rng))
     return made
 
 
@@ -152,7 +263,7 @@ def max_pool(rng: Generator) -> Builder:
 def average_pool(rng: Generator) -> Builder:
     made = _start(rng, _image(rng))
     seen = _window(rng)
-    made.average_pool("pool", 0, seen, 1 / (seen.height * seen.width), numbers(rng))
+    made.average_pool("pool", 0, seen, 1 / math.prod(seen.sizes), numbers(rng))
     return made
 
 
@@ -268,11 +379,19 @@ def chained(rng: Generator) -> Builder:
 
 
 KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+    "signals": _windows_of(1),
+    "volumes": _windows_of(3),
+} | {
     maker.__name__: maker
     for maker in (
         linear,
         relu,
         conv,
+        depthwise,
+        wide_elements,
+        parts_of_rows,
+        parts_of_windows,
+        ends,
         matmul,
         add,
         table,
@@ -294,15 +413,16 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
 }
 
 
-def single(kind: str, seed: int) -> tuple[Model, Elements]:
-    """A model of one node that is committed to, and two items for it."""
+def single(kind: str, seed: int) -> tuple[Model, Inputs]:
+    """A model of one or a few nodes, and the inputs of two items for it."""
     rng = np.random.default_rng(seed)
-    model = KINDS[kind](rng).model()
-    return model, items_of(rng, model.graph.input)
+    made = KINDS[kind](rng)
+    model = made.model([1.0, 1.0], outputs=[4, 3]) if kind == "ends" else made.model()
+    return model, [items_of(rng, tensor) for tensor in model.graph.inputs]
 
 
 def nodes_of(graph: Graph) -> list[int]:
-    """The nodes that are committed to; the first makes tensor 1 of an item, and so on."""
+    """The nodes that are committed to; the first makes the tensor after the inputs, and so on."""
     return [number for number, node in enumerate(graph.nodes) if node.out.committed]
 
 
@@ -330,7 +450,7 @@ def image_net(seed: int = 1) -> tuple[Model, Elements]:
     row = made.rearrange("row", mean, (8,), (0,), (8,))
     made.linear("head", row, *weights(rng, 3, 8), Numbers(Kind.I32))
     model = made.model()
-    return model, items_of(rng, model.graph.input, 3)
+    return model, items_of(rng, model.graph.inputs[0], 3)
 
 
 def attention(seed: int = 2, length: int = 6, width: int = 8) -> tuple[Model, Elements]:
@@ -366,7 +486,7 @@ def attention(seed: int = 2, length: int = 6, width: int = 8) -> tuple[Model, El
     active = made.table("gelu", wide, gelu, i8)
     made.add("second", first, dense("narrow", active, width, 2 * width), (0.7, 0.7), i8)
     model = made.model()
-    return model, items_of(rng, model.graph.input, 3)
+    return model, items_of(rng, model.graph.inputs[0], 3)
 
 
 # ---- the slow executor
@@ -388,10 +508,10 @@ def requantise(total: int, bits: int, zero: int, low: int, high: int) -> int:
     return min(max(round(f32(f32(float(total)) * from_bits(bits))) + zero, low), high)
 
 
-def slowly(model: Model, item: Elements) -> list[Elements]:
+def slowly(model: Model, *inputs: Elements) -> list[Elements]:
     """All tensors of one item, in plain integers, position by position."""
     graph = model.graph
-    made = [_plain(item)]
+    made = [_plain(item) for item in inputs]
     for number, node in enumerate(graph.nodes):
         records = model.records.get(number)
         rows = [] if records is None else [bytes(row) for row in records]
@@ -456,11 +576,23 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
         return [seen[tuple(at[axes.index(axis)] for axis in range(len(view)))] for at in places]
     if isinstance(op, Softmax | LayerNorm):
         return [_by_row(op, x, source, at, rows, low, within) for at in positions]
-    if isinstance(op, Linear):
+    if isinstance(op, Sum):
         values: list[int] = []
         for at in positions:
+            parts = int(op.parts)
+            total = sum(x[(*at[:-1], at[-1] * parts + part)] for part in range(parts))
+            bias, scale = struct.unpack("<iI", rows[at[-1]])
+            values.append(requantise(total + bias, scale, zero, int(op.low), int(op.high)))
+        return values
+    if isinstance(op, Linear):
+        values = []
+        for at in positions:
             row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
-            values.append(_product(row, rows[at[-1]], op, out))
+            length = -(-len(row) // int(op.parts))
+            first = at[-1] % int(op.parts) * length
+            taps = row[first : first + length]
+            taps += [0] * (length - len(taps))
+            values.append(_product(taps, rows[at[-1]], op, out))
         return values
     assert isinstance(op, Conv | MaxPool | AveragePool)
     return [_windowed(op, x, source, out, at, rows) for at in positions]
@@ -482,25 +614,28 @@ def _windowed(
     at: tuple[int, ...],
     rows: list[bytes],
 ) -> int:
-    seen = op.window
-    channels = [at[2]]
+    channels = [at[-1]]
     if isinstance(op, Conv):
-        each = source.dims[2] // int(op.groups)
-        group = at[2] // (out.dims[2] // int(op.groups))
+        each = source.dims[-1] // int(op.groups)
+        group = at[-1] // (out.dims[-1] // int(op.groups))
         channels = list(range(group * each, (group + 1) * each))
     taps: list[int] = []
     inside: list[int] = []
-    for tap_y, tap_x in _positions((int(seen.height), int(seen.width))):
-        y = at[0] * int(seen.step_y) - int(seen.top) + tap_y * int(seen.apart_y)
-        column = at[1] * int(seen.step_x) - int(seen.left) + tap_x * int(seen.apart_x)
+    for tap in _positions(op.window.sizes):
+        place = [
+            pixel * int(axis.step) - int(axis.before) + step * int(axis.apart)
+            for pixel, step, axis in zip(at[:-1], tap, op.window.axes, strict=True)
+        ]
         for channel in channels:
-            value = x.get((y, column, channel))
+            value = x.get((*place, channel))
             taps.append(0 if value is None else value - int(source.zero))
             inside.extend([] if value is None else [value])
     if isinstance(op, MaxPool):
         return max(inside)
     if isinstance(op, Conv):
-        return _product(taps, rows[at[2]], op, out)
+        each = len(taps) // int(op.parts)
+        first = at[-1] % int(op.parts) * each
+        return _product(taps[first : first + each], rows[at[-1]], op, out)
     kind = out.kind
     return requantise(sum(taps), int(op.scale), int(out.zero), kind.low, kind.high)
 

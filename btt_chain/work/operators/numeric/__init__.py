@@ -21,10 +21,11 @@ from btt_chain.work.operators import (
     Op,
     Rearrange,
     Softmax,
+    Sum,
     Table,
 )
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel
+from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
 from btt_chain.work.operators.numeric.elementwise import AddKernel, TableKernel
 from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
@@ -47,6 +48,7 @@ KERNELS: Final[Kernels] = {
     LayerNorm: LayerNormKernel,
     Rearrange: RearrangeKernel,
     Concat: ConcatKernel,
+    Sum: SumKernel,
 }
 
 

@@ -12,13 +12,13 @@ from numpy.random import Generator
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int8s, Int32s
-from btt_chain.work.operators import Conv, Linear
+from btt_chain.work.operators import Conv, Linear, Sum
 from btt_chain.work.operators.numeric.blocks import evenly, matrix_rows
-from btt_chain.work.operators.numeric.kernel import FloatFunction, NodeOf
+from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.products import EXACT, ProductKernel
 from btt_chain.work.operators.numeric.requantise import centred, requantise
 from btt_chain.work.operators.numeric.vectors import BLOCK, Vectors, times
-from btt_chain.work.operators.numeric.windows import padded, seen_by, taps_of, windows_of
+from btt_chain.work.operators.numeric.windows import padded, seen_by, windows_of
 from btt_chain.work.tensors import Kind, Tensor
 
 C_co = TypeVar("C_co", bound=Linear | Conv, covariant=True)
@@ -37,7 +37,11 @@ class ColumnsKernel(ProductKernel[C_co]):
         self.constants = constants
         self.zero = int(node.inputs[0].zero)
         self.bounds = (int(node.op.low), int(node.op.high))
-        self.columns = Columns(constants, node.inputs[0], node.out, self.bounds)
+        self.columns = [
+            Columns(part, node.inputs[0], node.out, self.bounds)
+            for part in parts_of(node, constants)
+        ]
+        """By part of a sum."""
 
     def finish(self, accumulators: Int32s, made: Elements) -> None:
         """Requantise by the scale of each channel."""
@@ -52,13 +56,38 @@ class ColumnsKernel(ProductKernel[C_co]):
     def check_constants(node: NodeOf[C_co], constants: Constants) -> None:
         """Check that few weights are zero, and that all scales are usable."""
         _check_weights(node.name, constants.columns)
-        scales = [] if node.out.kind is Kind.I32 else np.unique(constants.second).tolist()
-        if not all(bits >= 0 and usable_scale(bits) for bits in scales):
-            raise ModelRefused.at(node.name, "a scale is not between 2^-63 and 2^64")
+        check_scales(node, constants)
+
+
+def check_scales(node: NodeOf[Linear | Conv | Sum], constants: Constants) -> None:
+    """Raise ModelRefused unless all scales are usable; accumulators need none."""
+    scales = [] if node.out.kind is Kind.I32 else np.unique(constants.second).tolist()
+    if not all(bits >= 0 and usable_scale(bits) for bits in scales):
+        raise ModelRefused.at(node.name, "a scale is not between 2^-63 and 2^64")
+
+
+def parts_of(node: NodeOf[Linear | Conv], constants: Constants) -> list[Constants]:
+    """Return the constants of each part of a sum; those of whole sums are one."""
+    parts = node.op.partial_sums
+    if parts == 1:
+        return [constants]
+    most = constants.columns.shape[1]
+    length = node.inputs[0].dims[-1] if isinstance(node.op, Linear) else parts * most
+    return [
+        Constants(
+            np.ascontiguousarray(constants.columns[at::parts, : length - at * most]),
+            constants.first[at::parts].copy(),
+            constants.second[at::parts].copy(),
+        )
+        for at in range(parts)
+    ]
 
 
 class Columns:
-    """Columns of weights, prepared for exact float32 products, and their requantisation."""
+    """Columns of weights, prepared for exact float32 products, and their requantisation.
+
+    Elements of 16 bits are multiplied as two of 8: 256 * high + low, both exact.
+    """
 
     def __init__(
         self, constants: Constants, x: Tensor, out: Tensor, bounds: tuple[int, int]
@@ -68,7 +97,8 @@ class Columns:
         self._weights = np.vstack([constants.columns.T.astype(np.float32), bias])
         self._bias, self._scales = constants.first, constants.scales
         self._small = int(constants.reach(x).max()) <= EXACT
-        self._step = _exact_step(constants, x.reach)
+        self._halves = x.kind is Kind.I16 and not self._small
+        self._step = _exact_step(constants, min(x.reach, 255))
 
     def write(
         self,
@@ -92,12 +122,18 @@ class Columns:
         weights, step, length = self._weights[:, channels], self._step, rows.shape[1] - 1
         if self._small:
             return np.matmul(rows, weights, out=room)
-        total = np.empty(room.shape, np.int32)
-        total[...] = self._bias[channels]
-        for at in range(0, length, step):
-            part = slice(at, min(at + step, length))
-            np.matmul(rows[:, part], weights[part], out=room)
-            total += room.astype(np.int32)
+        total = np.zeros(room.shape, np.int32)
+        halves = [rows[:, :length]]
+        if self._halves:
+            high = np.floor(halves[0] * np.float32(1 / 256))
+            halves = [high, halves[0] - high * np.float32(256)]
+        for half in halves:
+            total *= np.int32(256)
+            for at in range(0, length, step):
+                part = slice(at, min(at + step, length))
+                np.matmul(half[:, part], weights[part], out=room)
+                total += room.astype(np.int32)
+        total += self._bias[channels]
         return total
 
 
@@ -151,20 +187,23 @@ class LinearKernel(ColumnsKernel[Linear]):
         rows, wide = x.reshape(-1, x.shape[-1]), made.shape[-1]
         flat = made.reshape(-1, wide)
         sums = None if sink is None else sink.reshape(-1, wide)
+        parts, most = len(self.columns), self.constants.columns.shape[1]
         step = evenly(len(rows), matrix_rows(max(wide, rows.shape[1])))
-        matrix = np.ones((step, rows.shape[1] + 1), np.float32)
-        room = np.empty((step, wide), np.float32)
-        for at in range(0, len(rows), step):
-            part = slice(at, at + step)
-            given = matrix[: len(rows[part])]
-            centred(rows[part], self.zero, given[:, :-1])
-            self.columns.write(given, flat[part], None if sums is None else sums[part], room)
+        room = np.empty((step, wide // parts), np.float32)
+        for at, columns in enumerate(self.columns):
+            taken = rows[:, at * most : (at + 1) * most]
+            matrix = np.ones((step, taken.shape[1] + 1), np.float32)
+            for first in range(0, len(rows), step):
+                part = slice(first, first + step), slice(at, None, parts)
+                given = matrix[: len(rows[part[0]])]
+                centred(taken[part[0]], self.zero, given[:, :-1])
+                columns.write(given, flat[part], None if sums is None else sums[part], room)
 
     @staticmethod
     def by_vectors(node: NodeOf[Linear], inputs: Sequence[Elements], vectors: Vectors) -> Float64s:
         """Multiply rows by the weights' products."""
         rows = inputs[0].reshape(-1, inputs[0].shape[-1])
-        right = times(rows, vectors.of_weights, int(node.inputs[0].zero))
+        right = times(rows, vectors.of_weights[: rows.shape[1]], int(node.inputs[0].zero))
         right += vectors.of_bias
         return right
 
@@ -187,74 +226,96 @@ class ConvKernel(ColumnsKernel[Conv]):
 
     def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
         """Multiply windows as rows of a matrix (im2col): of some lines of an image, or images."""
+        if int(self.op.groups) == inputs[0].shape[-1] > 1 and len(self.columns) == 1:
+            self._depthwise(inputs[0], made, sink)
+            return
         x = inputs[0]
         window = self.op.window
-        height, width, channels = made.shape[1:]
-        groups = int(self.op.groups)
-        inside, share = x.shape[-1] // groups, channels // groups
-        taps = int(window.height) * int(window.width)
-        wanted = -(-matrix_rows(max(taps * x.shape[-1], channels)) // width)
-        lines, together = min(height, wanted), max(1, wanted // height)
-        matrix = np.ones((together * lines * width, taps * x.shape[-1] + 1), np.float32)
-        seen = matrix[:, :-1].reshape(together, lines, width, *taps_of(window), x.shape[-1])
-        room = np.empty((together * lines * width, share), np.float32)
+        first_side, *others = sides = made.shape[1:-1]
+        channels, taps, beside = made.shape[-1], prod(window.sizes), prod(others)
+        wanted = -(-matrix_rows(max(taps * x.shape[-1], channels)) // beside)
+        lines, together = min(first_side, wanted), max(1, wanted // first_side)
+        matrix = np.ones((together * lines * beside, taps * x.shape[-1] + 1), np.float32)
+        seen = matrix[:, :-1].reshape(together, lines, *others, *window.sizes, x.shape[-1])
         for first in range(0, len(x), together):
             several = slice(first, first + together)
             images = padded(centred(x[several], self.zero), window, 0)
-            windows = windows_of(images, window, (height, width))
-            for top in range(0, height, lines):
+            windows = windows_of(images, window, sides)
+            for top in range(0, first_side, lines):
                 some = slice(top, top + lines)
                 part = windows[:, some]
                 rows = seen[: part.shape[0], : part.shape[1]]
                 rows[...] = part
                 flat = made[several, some].reshape(-1, channels)
                 sums = None if sink is None else sink[several, some].reshape(-1, channels)
-                for group in range(groups):
-                    own = slice(group * share, (group + 1) * share)
-                    given = matrix[: len(flat)]
-                    if groups > 1:
-                        inner = rows[..., group * inside : (group + 1) * inside]
-                        given = np.ones((len(flat), taps * inside + 1), np.float32)
-                        given[:, :-1] = inner.reshape(len(flat), -1)
-                    self.columns.write(
-                        given,
-                        flat[:, own],
-                        None if sums is None else sums[:, own],
-                        room,
-                        own,
-                    )
+                self._rows(matrix[: len(flat)], flat, sums)
+
+    def _rows(self, rows: Float32s, made: Elements, sums: Int32s | None) -> None:
+        """Multiply windows, each with a 1 at its end, group by group and part by part."""
+        groups, parts = int(self.op.groups), len(self.columns)
+        share = made.shape[1] // (groups * parts)
+        room = np.empty((len(rows), share), np.float32)
+        if groups == parts == 1:
+            self.columns[0].write(rows, made, sums, room)
+            return
+        taps = rows[:, :-1].reshape(len(rows), parts, -1, groups, self.inside)
+        given = np.ones((len(rows), taps.shape[2] * self.inside + 1), np.float32)
+        for at, columns in enumerate(self.columns):
+            for group in range(groups):
+                given[:, :-1] = taps[:, at, :, group].reshape(len(rows), -1)
+                first = group * share * parts + at
+                own = slice(None), slice(first, first + share * parts, parts)
+                channels = slice(group * share, (group + 1) * share)
+                columns.write(given, made[own], None if sums is None else sums[own], room, channels)
+
+    @property
+    def inside(self) -> int:
+        """The number of input channels of a group."""
+        return self.node.inputs[0].dims[-1] // int(self.op.groups)
+
+    def _depthwise(self, x: Elements, made: Elements, sink: Int32s | None) -> None:
+        """Multiply all groups of one channel at once, tap by tap: matrices of one row are slow."""
+        window, constants = self.op.window, self.constants
+        share = made.shape[-1] // x.shape[-1]
+        for at, item in enumerate(x):
+            image = padded(item[None].astype(np.int32) - np.int32(self.zero), window, 0)
+            seen = windows_of(image, window, made.shape[1:-1])[0]
+            total = np.empty(made.shape[1:], np.int32)
+            total[...] = constants.first
+            for number, tap in enumerate(np.ndindex(*window.sizes)):
+                values = seen[(*(slice(None),) * len(window.axes), *tap)]
+                weights = constants.columns[:, number].astype(np.int32)
+                total += (np.repeat(values, share, -1) if share > 1 else values) * weights
+            if sink is not None:
+                sink[at] = total
+            requantise(total, constants.scales, self.out, self.bounds, made[at])
 
     @staticmethod
     def by_vectors(node: NodeOf[Conv], inputs: Sequence[Elements], vectors: Vectors) -> Float64s:
         """Multiply without im2col: pixels times vectors for every tap, added within windows."""
-        x = inputs[0]
-        window = node.op.window
-        taps, count = int(window.height) * int(window.width), vectors.of_weights.shape[1]
-        height, width, channels = x.shape
+        x, window = inputs[0], node.op.window
+        taps, count = prod(window.sizes), vectors.of_weights.shape[1]
+        first_side, *others, channels = x.shape
         by_tap = vectors.of_weights.reshape(taps, channels, count).transpose(0, 2, 1)
         by_tap_and_vector = np.ascontiguousarray(by_tap).reshape(taps * count, channels)
-        top, left = int(window.top), int(window.left)
         # One image for each tap and vector, so that lines of them are added, not single pixels.
-        sides = height + top + int(window.bottom), width + left + int(window.right)
-        images = np.zeros((taps * count, *sides))
-        step = max(1, BLOCK // (width * channels))
-        for first in range(0, height, step):
+        images = np.zeros((taps * count, *x.shape[:-1]))
+        step = max(1, BLOCK // (prod(others) * channels))
+        for first in range(0, first_side, step):
             lines = x[first : first + step].astype(np.float64)
             lines -= int(node.inputs[0].zero)
             seen = by_tap_and_vector @ lines.reshape(-1, channels).T
-            here = slice(top + first, top + first + len(lines))
-            images[:, here, left : left + width] = seen.reshape(-1, len(lines), width)
-        high, wide, _ = node.out.dims
-        step_y, step_x = int(window.step_y), int(window.step_x)
-        total = np.zeros((count, high, wide))
-        for tap in range(taps):
-            tap_y, tap_x = divmod(tap, int(window.width))
-            y, at = tap_y * int(window.apart_y), tap_x * int(window.apart_x)
-            total += images[
-                tap * count : (tap + 1) * count,
-                y : y + (high - 1) * step_y + 1 : step_y,
-                at : at + (wide - 1) * step_x + 1 : step_x,
-            ]
+            images[:, first : first + len(lines)] = seen.reshape(-1, len(lines), *others)
+        images = padded(images[..., None], window, 0)[..., 0]
+        sides = node.out.dims[:-1]
+        total = np.zeros((count, *sides))
+        for number, tap in enumerate(np.ndindex(*window.sizes)):
+            places: list[slice] = []
+            for axis, at, side in zip(window.axes, tap, sides, strict=True):
+                begin = at * int(axis.apart)
+                end = begin + (side - 1) * int(axis.step) + 1
+                places.append(slice(begin, end, int(axis.step)))
+            total += images[(slice(number * count, (number + 1) * count), *places)]
         right: Float64s = total.reshape(count, -1).T
         right += vectors.of_bias
         return right
@@ -263,7 +324,7 @@ class ConvKernel(ColumnsKernel[Conv]):
     def in_floats(node: NodeOf[Conv], rng: Generator) -> FloatFunction:
         """Return windows times weights, plus bias, as one group."""
         op, out = node.op, node.out
-        length = node.inputs[0].dims[-1] * prod(taps_of(op.window))
+        length = node.inputs[0].dims[-1] * prod(op.window.sizes)
         columns, bias = float_columns(length, out, rng)
 
         def run(inputs: Sequence[Float32s]) -> Float32s:
@@ -271,5 +332,42 @@ class ConvKernel(ColumnsKernel[Conv]):
             result: Float32s = np.matmul(seen.reshape(-1, length), columns)
             float_bias(out, result, bias)
             return result.reshape(-1, *out.dims)
+
+        return run
+
+
+class SumKernel(Kernel[Sum]):
+    """Partial sums, prepared for execution."""
+
+    def __init__(self, node: NodeOf[Sum], constants: Constants | None) -> None:
+        super().__init__(node, constants)
+        if constants is None:
+            raise TypeError(f"node {node.name!r} needs its biases and scales")
+        self.constants = constants
+
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Add in 64 bits, and requantise."""
+        parts = inputs[0].reshape(*made.shape, int(self.op.parts))
+        total = parts.sum(axis=-1, dtype=np.int64)
+        total += self.constants.first
+        if self.out.kind is Kind.I32:
+            made[...] = np.clip(total, self.out.kind.low, self.out.kind.high)
+            return
+        bounds = (int(self.op.low), int(self.op.high))
+        requantise(total, self.constants.scales, self.out, bounds, made)
+
+    @staticmethod
+    def check_constants(node: NodeOf[Sum], constants: Constants) -> None:
+        """Check that all scales are usable."""
+        check_scales(node, constants)
+
+    @staticmethod
+    def in_floats(node: NodeOf[Sum], rng: Generator) -> FloatFunction:
+        """Return the sums."""
+        dims = node.out.dims
+
+        def run(inputs: Sequence[Float32s]) -> Float32s:
+            result: Float32s = inputs[0].reshape(-1, *dims, int(node.op.parts)).sum(-1)
+            return result
 
         return run

@@ -15,39 +15,40 @@ from btt_chain.work.operators import Add, Table
 from btt_chain.work.operators.elementwise import MAX_FACTOR, MAX_SHIFT
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
-from btt_chain.work.tensors import Kind
+from btt_chain.work.tensors import BYTES, Kind
 
 
 class AddKernel(Kernel[Add]):
     """A sum, prepared for execution."""
 
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
-        """Add some elements at a time in 32 bits."""
+        """Add some elements at a time, in 32 bits if theirs are 8."""
         op, out, (a, b) = self.op, self.out, self.node.inputs
         shift = int(op.shift)
         by_a, by_b = int(op.by_a), int(op.by_b)
         zeros = by_a * int(a.zero) + by_b * int(b.zero)
         flat_a, flat_b, flat = (part.reshape(-1) for part in (*inputs, made))
-        room = np.empty((2, min(blocks.BLOCK_ELEMENTS, len(flat))), np.int32)
+        number = np.int32 if {a.kind, b.kind} <= BYTES else np.int64
+        room = np.empty((2, min(blocks.BLOCK_ELEMENTS, len(flat))), number)
         for at in range(0, len(flat), blocks.BLOCK_ELEMENTS):
             part = slice(at, at + blocks.BLOCK_ELEMENTS)
             total, other = room[:, : len(flat[part])]
             total[...] = flat_a[part]
-            total *= np.int32(by_a)
+            total *= number(by_a)
             other[...] = flat_b[part]
-            other *= np.int32(by_b)
+            other *= number(by_b)
             total += other
             if zeros:
-                total -= np.int32(zeros)
+                total -= number(zeros)
             if shift:
                 # Halves to even: just below a half, and the rest of it where the quotient is odd.
                 np.right_shift(total, shift, out=other)
-                other &= np.int32(1)
+                other &= number(1)
                 total += other
-                total += np.int32((1 << (shift - 1)) - 1)
+                total += number((1 << (shift - 1)) - 1)
                 total >>= shift
             if out.zero:
-                total += np.int32(out.zero)
+                total += number(out.zero)
             np.clip(total, out.kind.low, out.kind.high, out=total)
             flat[part] = total
 

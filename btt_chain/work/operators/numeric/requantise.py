@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from btt_chain.work.model import Elements, Float32s, Int32s
+from btt_chain.work.model import Elements, Float32s, Int32s, Int64s
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.tensors import Kind, Tensor
 
 
 def requantise(
-    total: Float32s | Int32s,
+    total: Float32s | Int32s | Int64s,
     scales: Float32s,
     out: Tensor,
     bounds: tuple[int, int],

@@ -15,13 +15,19 @@ BLOCK: Final = 1 << 16
 class Vectors:
     """Random vectors for one node, and the products of its constants with them."""
 
-    def __init__(self, random: Float64s, constants: Constants | None) -> None:
+    def __init__(self, random: Float64s, constants: Constants | None, parts: int = 1) -> None:
+        """`parts` is that of the node: each part of a sum is a product with its own columns."""
         self.random = random
         if constants is None:
             self.of_weights = self.of_bias = np.zeros((0, random.shape[1]))
             return
         # Columns are stored as rows: their transpose multiplies an input.
-        self.of_weights = constants.columns.T.astype(np.float64) @ random
+        self.of_weights = np.concatenate(
+            [
+                constants.columns[at::parts].T.astype(np.float64) @ random[at::parts]
+                for at in range(parts)
+            ]
+        )
         self.of_bias = constants.first.astype(np.float64)[None, :] @ random
 
 

@@ -22,44 +22,43 @@ E = TypeVar("E", bound=np.generic)
 
 def padded(x: NDArray[E], window: Window, filler: int) -> NDArray[E]:
     """Return images with padding around them."""
-    top, left = int(window.top), int(window.left)
-    bottom, right = int(window.bottom), int(window.right)
-    if not max(top, left, bottom, right):
+    pads = [(int(axis.before), int(axis.after)) for axis in window.axes]
+    if not any(map(any, pads)):
         return x
-    count, height, width, channels = x.shape
-    shape = (count, height + top + bottom, width + left + right, channels)
-    rimmed = np.full(shape, filler, x.dtype)
-    rimmed[:, top : top + height, left : left + width] = x
+    *sides, channels = x.shape[1:]
+    wide = [side + before + after for side, (before, after) in zip(sides, pads, strict=True)]
+    rimmed = np.full((len(x), *wide, channels), filler, x.dtype)
+    inner = [slice(before, before + side) for side, (before, _) in zip(sides, pads, strict=True)]
+    rimmed[(slice(None), *inner)] = x
     return rimmed
 
 
-def taps_of(window: Window) -> tuple[int, int]:
-    """Return the number of taps of a window down and across."""
-    return int(window.height), int(window.width)
-
-
-def windows_of(images: NDArray[E], window: Window, shape: tuple[int, int]) -> NDArray[E]:
-    """Return a view of all windows: images, lines, columns, taps down and across, channels.
-
-    `shape` is the height and width of the output.
-    """
-    each, down, across, channels = images.strides
+def windows_of(images: NDArray[E], window: Window, sides: tuple[int, ...]) -> NDArray[E]:
+    """Return a view of all windows: images, sides of the output, taps of each axis, channels."""
+    each, *along, channels = images.strides
     strides = (
         each,
-        down * int(window.step_y),
-        across * int(window.step_x),
-        down * int(window.apart_y),
-        across * int(window.apart_x),
+        *(stride * int(axis.step) for stride, axis in zip(along, window.axes, strict=True)),
+        *(stride * int(axis.apart) for stride, axis in zip(along, window.axes, strict=True)),
         channels,
     )
-    sizes = (len(images), *shape, *taps_of(window), images.shape[-1])
-    return as_strided(images, sizes, strides, writeable=False)
+    shape = (len(images), *sides, *window.sizes, images.shape[-1])
+    return as_strided(images, shape, strides, writeable=False)
 
 
 def seen_by(window: Window, images: Float32s, out: Tensor) -> Float32s:
     """Return the windows of the baseline in float32, of which each is an element of `out`."""
-    height, width, _ = out.dims
-    return windows_of(padded(images, window, 0), window, (height, width))
+    return windows_of(padded(images, window, 0), window, out.dims[:-1])
+
+
+def _tap(window: Window, tap: tuple[int, ...]) -> tuple[slice | int, ...]:
+    """Return the index of one tap of all windows."""
+    return (*(slice(None),) * (len(window.axes) + 1), *tap)
+
+
+def _tap_axes(window: Window) -> tuple[int, ...]:
+    """Return the axes of the taps in `windows_of`."""
+    return tuple(range(len(window.axes) + 1, 2 * len(window.axes) + 1))
 
 
 class MaxPoolKernel(Kernel[MaxPool]):
@@ -68,11 +67,11 @@ class MaxPoolKernel(Kernel[MaxPool]):
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Compare the taps of all windows, tap by tap."""
         op, out = self.op, self.out
-        height, width, _ = out.dims
-        seen = windows_of(padded(inputs[0], op.window, out.kind.low), op.window, (height, width))
-        made[...] = seen[:, :, :, 0, 0]
-        for down, across in np.ndindex(*taps_of(op.window)):
-            np.maximum(made, seen[:, :, :, down, across], out=made)
+        images = padded(inputs[0], op.window, out.kind.low)
+        seen = windows_of(images, op.window, out.dims[:-1])
+        made[...] = out.kind.low
+        for tap in np.ndindex(*op.window.sizes):
+            np.maximum(made, seen[_tap(op.window, tap)], out=made)
 
     @staticmethod
     def in_floats(node: NodeOf[MaxPool], rng: Generator) -> FloatFunction:
@@ -80,7 +79,7 @@ class MaxPoolKernel(Kernel[MaxPool]):
         window, out = node.op.window, node.out
 
         def run(inputs: Sequence[Float32s]) -> Float32s:
-            result: Float32s = seen_by(window, inputs[0], out).max((3, 4))
+            result: Float32s = seen_by(window, inputs[0], out).max(_tap_axes(window))
             return result
 
         return run
@@ -96,17 +95,16 @@ class AveragePoolKernel(Kernel[AveragePool]):
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Sum the taps of all windows in 32 bits, and requantise."""
         op, out = self.op, self.out
-        height, width, _ = out.dims
         centred = inputs[0].astype(np.int32)
         centred -= np.int32(self.node.inputs[0].zero)
-        seen = windows_of(padded(centred, op.window, 0), op.window, (height, width))
-        taps = taps_of(op.window)
+        seen = windows_of(padded(centred, op.window, 0), op.window, out.dims[:-1])
+        taps = op.window.sizes
         if prod(taps) > MANY_TAPS:
-            total = seen.sum(axis=(3, 4), dtype=np.int32)
+            total = seen.sum(axis=_tap_axes(op.window), dtype=np.int32)
         else:
             total = np.zeros(made.shape, np.int32)
-            for down, across in np.ndindex(*taps):
-                total += seen[:, :, :, down, across]
+            for tap in np.ndindex(*taps):
+                total += seen[_tap(op.window, tap)]
         requantise(total, scale_of(op.scale), out, (out.kind.low, out.kind.high), made)
 
     @staticmethod
@@ -115,7 +113,7 @@ class AveragePoolKernel(Kernel[AveragePool]):
         window, out = node.op.window, node.out
 
         def run(inputs: Sequence[Float32s]) -> Float32s:
-            result: Float32s = seen_by(window, inputs[0], out).mean((3, 4))
+            result: Float32s = seen_by(window, inputs[0], out).mean(_tap_axes(window))
             return result
 
         return run

@@ -49,10 +49,10 @@ def dense(nodes: int = 1, width: int = 4, seed: int = 0) -> Manifest:
     root = H256(seed.to_bytes(32, "big"))
     weights = Weights(root, u16(4_096), u32(1_000))
     made = [
-        Node(f"n{number}", Linear(u16(number), weights, i16(-128), i16(127)), tensor)
+        Node(f"n{number}", Linear(u16(number), weights, u16(1), i16(-128), i16(127)), tensor)
         for number in range(nodes)
     ]
-    return Manifest(Graph(tensor, made), ONE, ONE, u64(nodes * width * width))
+    return Manifest(Graph([tensor], made, [u16(nodes)]), [ONE], [ONE], u64(nodes * width * width))
 
 
 @pytest.fixture
@@ -129,10 +129,10 @@ def test_a_model_exists_once(chain: ProviderChain) -> None:
 @pytest.mark.parametrize(
     ("manifest", "error"),
     [
-        (replace(dense(), input_scale=u32(0)), errors.UnusableScale),
-        (replace(dense(), output_scale=u32(0x7F80_0000)), errors.UnusableScale),
+        (replace(dense(), input_scales=[u32(0)]), errors.UnusableScale),
+        (replace(dense(), output_scales=[u32(0x7F80_0000)]), errors.UnusableScale),
         (replace(dense(), macs=u64(17)), errors.WrongWork),
-        (replace(dense(), graph=Graph(dense().graph.input, [])), errors.GraphRefused),
+        (replace(dense(), graph=replace(dense().graph, nodes=[])), errors.GraphRefused),
         (dense(width=0), errors.GraphRefused),
         (dense(width=40_000), errors.GraphRefused),
         (dense(512, width=2), None),
