@@ -4,8 +4,8 @@
     result  = outputs of the items, one after another
 
 Items are the elements of the model's inputs in C order, each input after the other, and nothing
-else; so are their outputs. The key is part of confidential jobs (`work.commit.TensorKey`), whose tensors are returned
-sealed as well. All are sealed with the contexts below.
+else; so are their outputs. The key is part of confidential jobs (`work.commit.TensorKey`), whose
+tensors are returned sealed as well. All are sealed with the contexts below.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def payload_pieces(leaf_key: bytes | None, items: Iterable[bytes]) -> Iterator[b
 def edge_root(
     tensors: Sequence[Tensor], places: Sequence[int], items: bytes | memoryview, key: bytes | None
 ) -> H256:
-    """Return the root over the inputs of all items, as in jobs, or over the outputs, as in receipts.
+    """Return the root over all items' inputs, as in jobs, or outputs, as in receipts.
 
     `places` are those of the tensors among the committed ones. ValueError unless items are whole.
     """
