@@ -15,8 +15,10 @@ from typing import Annotated, TypeAlias
 from btt_chain.scale import Path
 from btt_chain.work.operators.columns import Conv, Linear, Sum
 from btt_chain.work.operators.elementwise import Add, Table
+from btt_chain.work.operators.gather import Gather
 from btt_chain.work.operators.matmul import MatMul
-from btt_chain.work.operators.moves import Concat, Rearrange
+from btt_chain.work.operators.moves import Concat, Pad, Rearrange, Slice
+from btt_chain.work.operators.resize import Resize
 from btt_chain.work.operators.rows import LayerNorm, Softmax
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
@@ -32,7 +34,11 @@ Op: TypeAlias = Annotated[
     | LayerNorm
     | Rearrange
     | Concat
-    | Sum,
+    | Sum
+    | Slice
+    | Pad
+    | Resize
+    | Gather,
     Path("btt_work::Op"),
 ]
 
@@ -41,12 +47,16 @@ __all__ = [
     "AveragePool",
     "Concat",
     "Conv",
+    "Gather",
     "LayerNorm",
     "Linear",
     "MatMul",
     "MaxPool",
     "Op",
+    "Pad",
     "Rearrange",
+    "Resize",
+    "Slice",
     "Softmax",
     "Sum",
     "Table",

@@ -43,6 +43,7 @@ from btt_chain.work.operators import (
 )
 from btt_chain.work.operators.numeric.rows import exponentials
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
+from unit.work.moves_world import MOVES, SLOW_MOVES
 
 NOTHING: Final = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
 """Constants without their root."""
@@ -62,6 +63,9 @@ def numbers(rng: Generator, kind: Kind | None = None) -> Numbers:
 
 def items_of(rng: Generator, tensor: Tensor, count: int = 2) -> Elements:
     shape = (count, *tensor.dims)
+    if tensor.kind is Kind.I32:
+        # Numbers of rows, of which some are not in a small table.
+        return elements_of(tensor.kind, rng.integers(-2, 20, shape))
     values = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
     return elements_of(tensor.kind, values)
 
@@ -378,39 +382,43 @@ def chained(rng: Generator) -> Builder:
     return made
 
 
-KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
-    "signals": _windows_of(1),
-    "volumes": _windows_of(3),
-} | {
-    maker.__name__: maker
-    for maker in (
-        linear,
-        relu,
-        conv,
-        depthwise,
-        wide_elements,
-        parts_of_rows,
-        parts_of_windows,
-        ends,
-        matmul,
-        add,
-        table,
-        max_pool,
-        average_pool,
-        softmax,
-        layer_norm,
-        rearrange,
-        concat,
-        activated,
-        residual,
-        mixed,
-        shared,
-        beside,
-        joined,
-        apart,
-        chained,
-    )
-}
+KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
+    {
+        "signals": _windows_of(1),
+        "volumes": _windows_of(3),
+    }
+    | {
+        maker.__name__: maker
+        for maker in (
+            linear,
+            relu,
+            conv,
+            depthwise,
+            wide_elements,
+            parts_of_rows,
+            parts_of_windows,
+            ends,
+            matmul,
+            add,
+            table,
+            max_pool,
+            average_pool,
+            softmax,
+            layer_norm,
+            rearrange,
+            concat,
+            activated,
+            residual,
+            mixed,
+            shared,
+            beside,
+            joined,
+            apart,
+            chained,
+        )
+    }
+    | MOVES
+)
 
 
 def single(kind: str, seed: int) -> tuple[Model, Inputs]:
@@ -515,7 +523,7 @@ def slowly(model: Model, *inputs: Elements) -> list[Elements]:
     for number, node in enumerate(graph.nodes):
         records = model.records.get(number)
         rows = [] if records is None else [bytes(row) for row in records]
-        values = _node(node, made, graph.tensors, rows)
+        values = SLOW_MOVES.get(type(node.op), _node)(node, made, graph.tensors, rows)
         made.append(dict(zip(_positions(node.out.dims), values, strict=True)))
     return [
         elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))

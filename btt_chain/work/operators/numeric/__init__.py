@@ -14,12 +14,16 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
     Op,
+    Pad,
     Rearrange,
+    Resize,
+    Slice,
     Softmax,
     Sum,
     Table,
@@ -27,10 +31,17 @@ from btt_chain.work.operators import (
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
 from btt_chain.work.operators.numeric.elementwise import AddKernel, TableKernel
+from btt_chain.work.operators.numeric.gather import GatherKernel
 from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
-from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
+from btt_chain.work.operators.numeric.moves import (
+    ConcatKernel,
+    PadKernel,
+    RearrangeKernel,
+    SliceKernel,
+)
 from btt_chain.work.operators.numeric.products import ProductKernel
+from btt_chain.work.operators.numeric.resize import ResizeKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
@@ -49,6 +60,10 @@ KERNELS: Final[Kernels] = {
     Rearrange: RearrangeKernel,
     Concat: ConcatKernel,
     Sum: SumKernel,
+    Slice: SliceKernel,
+    Pad: PadKernel,
+    Resize: ResizeKernel,
+    Gather: GatherKernel,
 }
 
 
