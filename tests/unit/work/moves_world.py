@@ -169,7 +169,7 @@ def moved_twice(rng: Generator) -> Builder:
     return made
 
 
-MOVES: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+MOVES: Final[dict[str, Callable[[Generator], Builder]]] = {
     **{
         maker.__name__: maker
         for maker in (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from btt_chain.work.build import MAX_LINE, Builder, Numbers, short_lines
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import PROOF_BYTES
-from btt_chain.work.model import Elements
+from btt_chain.work.model import Elements, Float32s, elements_of
 from btt_chain.work.operators import AveragePool, Rearrange
 from btt_chain.work.shapes import MAX_ELEMENTS, largest_proof
 from btt_chain.work.tensors import Kind
@@ -27,22 +27,27 @@ def mean_of(
 ) -> Elements:
     made = Builder(kind, shape, zero)
     made.global_mean("mean", 0, fine, Numbers(Kind.I16))
-    return Executor(made.model()).run(item[None]).outputs[0][0]
+    means: Elements = Executor(made.model()).run(item[None]).outputs[0][0]
+    return means
 
 
 @pytest.mark.parametrize("shape", [(9, 4), (5, 7, 3), (4, 3, 5, 2), (64, 64, 2), (4096, 1)])
 @pytest.mark.parametrize(("kind", "zero"), [(Kind.I8, -128), (Kind.U8, 3), (Kind.I16, 0)])
 def test_short_lines_are_summed_exactly(kind: Kind, zero: int, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(2)
-    item = rng.integers(kind.low // 64, kind.high // 2 + 1, shape).astype(
-        f"<{kind.name.lower()[0]}{kind.width}"
-    )
+    item = elements_of(kind, rng.integers(kind.low // 64, kind.high // 2 + 1, shape))
 
     output = mean_of(kind, shape, zero, item, 0.5)
 
     assert output.shape == (*(1 for _ in shape[:-1]), shape[-1])
-    sums = item.astype(np.float64).reshape(-1, shape[-1]).sum(0) - zero * prod(shape[:-1])
-    np.testing.assert_allclose(output.ravel(), sums / prod(shape[:-1]) / 2, atol=0.501)
+    np.testing.assert_array_equal(output.ravel(), rounded(item, zero, 0.5))
+
+
+def rounded(item: Elements, zero: int, fine: float) -> Float32s:
+    """The means of exact sums, times `fine` and rounded once."""
+    rows = item.astype(np.int64).reshape(-1, item.shape[-1]) - zero
+    means: Float32s = np.rint(rows.sum(0).astype(np.float32) * np.float32(fine / len(rows)))
+    return means
 
 
 @settings(max_examples=300)
@@ -68,15 +73,13 @@ def test_lines_of_two_levels_are_as_exact_as_short_ones(
     kind: Kind, zero: int, shape: tuple[int, ...]
 ) -> None:
     rng = np.random.default_rng(3)
-    item = rng.integers(kind.low, kind.high + 1, shape).astype(np.int8 if zero else np.uint8)
+    item = elements_of(kind, rng.integers(kind.low, kind.high + 1, shape))
     number = prod(shape[:-1])
     assert [shift for _, shift in short_lines(number, 255 - 27 * (zero > 0))] == [0]
 
     output = mean_of(kind, shape, zero, item)
 
-    sums = item.astype(np.int64).reshape(-1, shape[-1]).sum(0) - zero * number
-    right = np.rint(sums.astype(np.float32) * np.float32(FINE / number))
-    np.testing.assert_array_equal(output.ravel(), right)
+    np.testing.assert_array_equal(output.ravel(), rounded(item, zero, FINE))
 
 
 @pytest.mark.parametrize("item", ["random", "high", "odd"])

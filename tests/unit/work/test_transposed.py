@@ -46,7 +46,7 @@ def plainly(
             place = tuple(a * s + t for a, s, t in zip(at, step, tap, strict=True))
             for output in range(outputs):
                 first = output // (outputs // groups) * inputs
-                taken = x[(*at, slice(first, first + inputs))]
+                taken = x[at][first : first + inputs]
                 sums[(*place, output)] += int(taken @ kernels[(output, *tap)].astype(np.int32))
     inner = (slice(pads[axis], whole[axis] - pads[rank + axis]) for axis in range(rank))
     return sums[tuple(inner)]
@@ -60,11 +60,11 @@ def layers(draw: st.DrawFn) -> tuple[Builder, Int32s, Elements]:
     step, sides = draw(axes), draw(axes)
     # Kernels that are shorter than a step leave phases without taps.
     sizes = [draw(st.integers(1 if rank < 3 else stride, 5 - rank // 3)) for stride in step]
-    made = [
+    whole = [
         (side - 1) * stride + size for side, stride, size in zip(sides, step, sizes, strict=True)
     ]
-    before = [draw(st.integers(0, min(2, most - 1))) for most in made]
-    after = [draw(st.integers(0, most - 1 - cut)) for most, cut in zip(made, before, strict=True)]
+    before = [draw(st.integers(0, min(2, most - 1))) for most in whole]
+    after = [draw(st.integers(0, most - 1 - cut)) for most, cut in zip(whole, before, strict=True)]
     extra = [draw(st.integers(0, stride - 1)) for stride in step]
     groups, inputs, outputs = (draw(st.integers(1, 2)) for _ in range(3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))

@@ -32,6 +32,7 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     LayerNorm,
     Linear,
     MatMul,
@@ -572,6 +573,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             for at in positions
         ]
         return [requantise(total, int(op.scale), zero, low, high) for total in totals]
+    assert not isinstance(op, Gather)
     x, source = made[op.x], tensors[op.x]
     if isinstance(op, Table):
         raw = [op.table[x[at] & 255] for at in positions]
