@@ -33,28 +33,36 @@ from btt_chain.work.model import (
     Bytes2D,
     Float32s,
     Int8s,
+    Int16s,
     Int32s,
     Model,
     constants_of,
     records_of_norm,
     records_of_product,
+    records_of_table,
     scale_bits,
 )
 from btt_chain.work.operators import (
     Add,
+    Affine,
     AveragePool,
     Concat,
     Conv,
+    Hypot,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
+    Mul,
     Op,
     Rearrange,
     Softmax,
     Sum,
     Table,
+    WideTable,
 )
+from btt_chain.work.operators.base import check_read
+from btt_chain.work.operators.elementwise import TABLE_ENTRIES
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
@@ -249,8 +257,46 @@ class Builder:
 
     def table(self, name: str, x: int, values: Sequence[int], out: Numbers) -> int:
         """Add a table of 256 elements, in ascending order of the input elements."""
+        check_read(name, Table, self._tensors[x])
         op = Table(u16(x), bytes_of(self._tensors[x].kind, values))
         return self.node(name, op, out, self._tensors[x].dims)
+
+    def wide_table(self, name: str, x: int, values: Sequence[int] | Int16s, out: Numbers) -> int:
+        """Add a table of elements of 16 bits: 4,096 numbers, ascending as the input elements."""
+        check_read(name, WideTable, self._tensors[x])
+        numbers = np.asarray(values, np.int64)
+        if numbers.shape != (TABLE_ENTRIES,):
+            raise ModelRefused.at(name, f"{numbers.size} numbers, needed are {TABLE_ENTRIES}")
+        if int(numbers.min()) < out.kind.low or int(numbers.max()) > out.kind.high:
+            raise ModelRefused.at(name, f"a number is not an element of {out.kind.name}")
+        records = records_of_table(numbers.astype(np.int16))
+        return self.node(name, WideTable(u16(x), _weights()), out, self._tensors[x].dims, records)
+
+    def affine(
+        self, name: str, x: int, offset: Int32s, factor: Int32s, shift: int, out: Numbers
+    ) -> int:
+        """Add elements times `factor` plus `offset`, over 2^shift: by channel, or by element."""
+        tensor = self._tensors[x]
+        channels = tensor.dims[-1]
+        if offset.shape != factor.shape or factor.shape not in {(channels,), (tensor.size,)}:
+            raise ModelRefused.at(
+                name,
+                f"{factor.size} factors and {offset.size} offsets: give one for each of "
+                f"{channels} channels, or of {tensor.size} elements",
+            )
+        per_element = len(factor) != channels
+        op = Affine(u16(x), _weights(), per_element, u8(shift), *out.bounds)
+        return self.node(name, op, out, tensor.dims, records_of_norm(offset, factor))
+
+    def multiply(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
+        """Add `a` times `b`, requantised; `b` is repeated along axes on which its size is 1."""
+        op = Mul(u16(a), u16(b), u32(scale_bits(scale)))
+        return self.node(name, op, out, self._tensors[a].dims)
+
+    def hypot(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
+        """Add the root of the squares of `a` and `b`, which have one scale, times `scale`."""
+        op = Hypot(u16(a), u16(b), u32(scale_bits(scale)))
+        return self.node(name, op, out, self._tensors[a].dims)
 
     def max_pool(self, name: str, x: int, seen: Window) -> int:
         """Add the maximum of each window."""

@@ -93,6 +93,11 @@ class _Inputs:
         first = int.from_bytes(raw[body : body + 4], "little", signed=True)
         return memoryview(raw)[:body].cast("b"), first, int.from_bytes(raw[body + 4 :], "little")
 
+    def number(self, row: int, at: int, kind: Kind) -> int:
+        """Return number `at` of a record that holds nothing but numbers of one kind."""
+        start = at * kind.width
+        return number_of(self._reader.record(row)[start : start + kind.width], kind)
+
 
 @path("btt_work::FraudProof")
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest, weights_layout
 from btt_chain.work.merkle import Tree
+from btt_chain.work.operators.elementwise import RECORD_ENTRIES, TABLE_ENTRIES
 from btt_chain.work.shapes import check_manifest
 from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
 
@@ -97,9 +98,15 @@ def records_of_product(columns: Int8s, bias: Int32s, scales: Float32s) -> Bytes2
 
 
 def records_of_norm(offset: Int32s, factor: Int32s) -> Bytes2D:
-    """Return records of a normalisation."""
+    """Return records of a normalisation, or of an `Affine`."""
     nothing = np.empty((len(offset), 0), np.int8)
     return _records(nothing, offset.astype("<i4"), factor.astype("<i4"))
+
+
+def records_of_table(values: Int16s) -> Bytes2D:
+    """Return records of a wide table; ValueError unless it has all its numbers."""
+    rows = values.astype("<i2").reshape(TABLE_ENTRIES // RECORD_ENTRIES, RECORD_ENTRIES)
+    return np.ascontiguousarray(rows).view(np.uint8)
 
 
 def _records(columns: Int8s, first: Int32s, second: Int32s | Float32s) -> Bytes2D:
@@ -116,7 +123,7 @@ class Constants:
     """The contents of a node's records."""
 
     columns: Int8s
-    """One row for each output channel; of length zero for a normalisation."""
+    """One row for each record; of length zero for offsets and factors."""
     first: Int32s
     """Bias, or offset."""
     second: Int32s
@@ -126,6 +133,15 @@ class Constants:
     def scales(self) -> Float32s:
         """The scales of a product."""
         return self.second.view(np.float32)
+
+    @property
+    def table(self) -> Int16s:
+        """The numbers of a wide table, in order."""
+        # Records are decoded as those of products: the last eight bytes are `first` and `second`.
+        ends = np.stack([self.first, self.second], axis=1).astype("<i4")
+        records = np.concatenate([self.columns.view(np.uint8), ends.view(np.uint8)], axis=1)
+        numbers: Int16s = records.view("<i2").reshape(-1).astype(np.int16)
+        return numbers
 
     def reach(self, x: Tensor) -> Int64s:
         """Return each channel's maximum absolute accumulator, for inputs of this kind."""

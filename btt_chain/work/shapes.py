@@ -24,6 +24,7 @@ from btt_chain.work.graph import (
     weights_layout,
 )
 from btt_chain.work.layout import Layout, tensor_layout
+from btt_chain.work.operators.base import check_read
 from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, Tensor
 
 MAX_ELEMENTS: Final = 1 << 24
@@ -38,6 +39,8 @@ MAX_GROUP: Final = 8
 """Maximum number of nodes that one fraud proof computes."""
 MAX_LINES: Final = 1 << 10
 """Maximum number of separate lines of windows that one fraud proof reads."""
+MAX_JUDGED: Final = 1 << 16
+"""Maximum multiplications with which one fraud proof is judged."""
 MAX_OPENED: Final = 6
 """Maximum number of tensors that one fraud proof opens."""
 MAX_ITEMS: Final = 1 << 20
@@ -48,6 +51,7 @@ VECTORS_FROM: Final = 500_000_000
 Below, fetching and hashing all tensors costs more than it saves (docs/work.md, speed).
 """
 
+_SMALLER: Final = "cut it into parts, or give the tensors that it reads leaves"
 _HASH: Final = 32
 _OPENED_LEAF: Final = 4 + 33 + 4
 """Bytes of an opened leaf beyond its data: number, key, length."""
@@ -166,6 +170,12 @@ def _opened(layout: Layout, pieces: int, touched: int) -> int:
     return leaves * (leaf + _OPENED_LEAF) + siblings * _HASH + 8
 
 
+def judged_of(graph: Graph, number: int) -> int:
+    """Return the multiplications with which an element of a node is judged, all its group's."""
+    nodes = [graph.nodes[at] for at in group_of(graph, number)]
+    return sum(node.op.judged(graph.inputs_of(node), node.out) for node in nodes)
+
+
 def is_judged(graph: Graph, number: int) -> bool:
     """Return True if one proof can cover an element of a node, for any number of bytes."""
     return not _beyond_a_proof(graph, number)
@@ -181,6 +191,9 @@ def _beyond_a_proof(graph: Graph, number: int) -> str:
     lines = sum(graph.nodes[at].op.lines for at in group)
     if lines > MAX_LINES:
         return f"reads {lines} lines of windows, allowed are {MAX_LINES}"
+    judged = judged_of(graph, number)
+    if judged > MAX_JUDGED:
+        return f"needs {judged} multiplications in a proof, allowed are {MAX_JUDGED}: {_SMALLER}"
     opened = len(opened_of(graph, number))
     if opened > MAX_OPENED:
         return f"needs {opened} tensors, allowed are {MAX_OPENED}: give those between them leaves"
@@ -208,9 +221,7 @@ def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
     for tensor in node.op.inputs:
         if tensor >= graph.out_of(number):
             raise ModelRefused.at(node.name, f"reads tensor {tensor}, made later or never")
-        kind = graph.tensor(tensor).kind
-        if kind not in node.op.reads:
-            raise ModelRefused.at(node.name, f"{type(node.op).__name__} cannot read {kind.name}")
+        check_read(node.name, type(node.op), graph.tensor(tensor))
         if not graph.tensor(tensor).committed:
             maker = graph.nodes[graph.maker_of(tensor)]
             if read[tensor] or not may_pass(maker.op, node.op):

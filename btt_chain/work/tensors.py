@@ -99,10 +99,11 @@ class Tensor:
 @path("btt_work::Weights")
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Constants of a node, committed as one record for each output channel.
+    """Constants of a node, committed as records: by default one for each output channel.
 
     A record of a product is the column's weights (int8), then its bias (int32) and its scale
-    (binary32 bits). A record of a normalisation is its offset and its factor (both int32).
+    (binary32 bits). A record of a normalisation, or of an `Affine`, is its offset and its factor
+    (both int32). A record of a `WideTable` is successive numbers (int16).
     """
 
     root: H256

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
 from btt_chain.work.operators.columns import Conv, Linear, Sum
-from btt_chain.work.operators.elementwise import Add, Table
+from btt_chain.work.operators.elementwise import Add, Affine, Hypot, Mul, Table, WideTable
 from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Rearrange
 from btt_chain.work.operators.rows import LayerNorm, Softmax
@@ -32,22 +32,30 @@ Op: TypeAlias = Annotated[
     | LayerNorm
     | Rearrange
     | Concat
-    | Sum,
+    | Sum
+    | Affine
+    | Mul
+    | Hypot
+    | WideTable,
     Path("btt_work::Op"),
 ]
 
 __all__ = [
     "Add",
+    "Affine",
     "AveragePool",
     "Concat",
     "Conv",
+    "Hypot",
     "LayerNorm",
     "Linear",
     "MatMul",
     "MaxPool",
+    "Mul",
     "Op",
     "Rearrange",
     "Softmax",
     "Sum",
     "Table",
+    "WideTable",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final, Protocol, Self
 
 from btt_chain.scale import Variant
-from btt_chain.work.arithmetic import usable_scale
+from btt_chain.work.arithmetic import scaled, usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
@@ -44,6 +44,9 @@ class Inputs(Protocol):
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
 
+    def number(self, row: int, at: int, kind: Kind) -> int:
+        """Return number `at` of a record that holds nothing but numbers of one kind."""
+
 
 class Operator(Variant, ABC):
     """One kind of node of a graph."""
@@ -56,6 +59,8 @@ class Operator(Variant, ABC):
     """Kinds that the inputs may have."""
     makes: ClassVar[frozenset[Kind]] = BYTES
     """Kinds that the output may have."""
+    remedy: ClassVar[str] = ""
+    """Advice in the error about an input of a kind that it cannot read."""
 
     # ---- the graph
 
@@ -97,6 +102,10 @@ class Operator(Variant, ABC):
         return 1
 
     # ---- proofs
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of multiplications with which one element of the output is judged."""
+        return 1
 
     @property
     def reads_computed_rows(self) -> bool:
@@ -156,6 +165,21 @@ def within(value: int, out: Tensor) -> int:
     return min(max(value, out.kind.low), out.kind.high)
 
 
+def offset_and_factor(read: Inputs, row: int) -> tuple[int, int]:
+    """Return the two signed numbers of a record without weights."""
+    _, offset, bits = read.record(row)
+    return offset, bits - (1 << 32) if bits >> 31 else bits
+
+
+def check_read(name: str, kind_of_node: type[Operator], tensor: Tensor) -> None:
+    """Raise ModelRefused unless a kind of node can read a tensor."""
+    if tensor.kind not in kind_of_node.reads:
+        remedy = kind_of_node.remedy and f": {kind_of_node.remedy}"
+        raise ModelRefused.at(
+            name, f"{kind_of_node.__name__} cannot read {tensor.kind.name}{remedy}"
+        )
+
+
 def expect(name: str, out: Tensor, dims: tuple[int, ...]) -> None:
     """Raise ModelRefused unless the output has this shape."""
     if out.dims != dims:
@@ -175,7 +199,25 @@ def check_scale(name: str, bits: int) -> None:
         raise ModelRefused.at(name, f"scale {bits:#010x} is not between 2^-63 and 2^64")
 
 
-def check_accumulator(name: str, bound: int) -> None:
-    """Raise ModelRefused unless accumulators up to `bound` fit 32 bits."""
+def check_bounds(name: str, bounds: tuple[int, int], out: Tensor) -> None:
+    """Raise ModelRefused unless the bounds of a fused activation are elements of the output."""
+    low, high = map(int, bounds)
+    if not out.kind.low <= low <= high <= out.kind.high:
+        raise ModelRefused.at(name, f"bounds {low} to {high} of {out.kind.name}")
+
+
+def check_reaches(name: str, bound: int, bits: int) -> None:
+    """Raise ModelRefused if the largest number times a scale is 0, as then is every element."""
+    if scaled(bound, bits) == 0:
+        raise ModelRefused.at(
+            name, f"scale {bits:#010x} makes 0 of every number up to {bound}: choose a larger one"
+        )
+
+
+def check_accumulator(name: str, bound: int, remedy: str = "") -> None:
+    """Raise ModelRefused, with advice, unless accumulators up to `bound` fit 32 bits."""
     if bound >= ACCUMULATORS:
-        raise ModelRefused.at(name, f"an accumulator may reach {bound}, allowed is less than 2^31")
+        advice = remedy and f": {remedy}"
+        raise ModelRefused.at(
+            name, f"an accumulator may reach {bound}, allowed is less than 2^31{advice}"
+        )

@@ -19,6 +19,7 @@ from btt_chain.work.operators.base import (
     Inputs,
     Operator,
     check_accumulator,
+    check_bounds,
     expect,
     part_of_row,
     whole_row,
@@ -31,9 +32,8 @@ from btt_chain.work.tensors import RECORD_TAIL, SMALL, Kind, Tensor, TensorId, W
 def check_product(name: str, weights: Weights, bounds: tuple[int, int], out: Tensor) -> None:
     """Raise ModelRefused unless accumulators fit 32 bits and `bounds` are elements of `out`."""
     check_accumulator(name, int(weights.limit))
-    low, high = bounds
-    if out.kind is not Kind.I32 and not out.kind.low <= low <= high <= out.kind.high:
-        raise ModelRefused.at(name, f"bounds {int(low)} to {int(high)} of {out.kind.name}")
+    if out.kind is not Kind.I32:
+        check_bounds(name, bounds, out)
 
 
 def check_parts(name: str, parts: int, out: Tensor) -> None:
@@ -116,6 +116,10 @@ class Linear(Operator, index=0):
     def record_bytes(self, inputs: Sequence[Tensor]) -> int:
         """Return the length of a column or its part, its bias and its scale."""
         return -(-inputs[0].dims[-1] // int(self.parts)) + RECORD_TAIL
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the length of a row, or of a part of it."""
+        return self.record_bytes(inputs) - RECORD_TAIL
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row, or of a part of it."""
@@ -203,6 +207,10 @@ class Conv(Operator, index=1):
         taps = prod(self.window.sizes) // int(self.parts)
         return taps * (inputs[0].dims[-1] // int(self.groups)) + RECORD_TAIL
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of weights of a window, or of a part of it."""
+        return self.record_bytes(inputs) - RECORD_TAIL
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window, or of a part of it."""
         return window_openings(self.window, tensor, int(self.parts))
@@ -281,6 +289,10 @@ class Sum(Operator, index=11):
     def record_bytes(self, inputs: Sequence[Tensor]) -> int:
         """Return the length of a bias and a scale."""
         return RECORD_TAIL
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of parts."""
+        return int(self.parts)
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of the parts of one element."""

@@ -53,6 +53,10 @@ class MatMul(Operator, index=2):
         """Return the length of a row for each output element."""
         return out.size * inputs[0].dims[-1]
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the length of a row."""
+        return inputs[0].dims[-1]
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row."""
         return whole_row(tensor)

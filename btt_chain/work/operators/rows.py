@@ -8,7 +8,14 @@ from typing import ClassVar, Final, Self
 from btt_chain.scale import Bounded, u8, u16, u64
 from btt_chain.work.arithmetic import normalised, shares
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.operators.base import Inputs, Operator, expect, whole_row, within
+from btt_chain.work.operators.base import (
+    Inputs,
+    Operator,
+    expect,
+    offset_and_factor,
+    whole_row,
+    within,
+)
 from btt_chain.work.tensors import RECORD_TAIL, Tensor, TensorId, Weights
 
 MAX_ROW: Final = 1 << 15
@@ -45,6 +52,10 @@ class Softmax(Operator, index=7):
             raise ModelRefused.at(name, f"the first weight is below {MIN_WEIGHT}")
         if x.dims[-1] > MAX_ROW:
             raise ModelRefused.at(name, f"rows of {x.dims[-1]}, allowed are {MAX_ROW}")
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the length of a row."""
+        return out.dims[-1]
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row."""
@@ -105,6 +116,10 @@ class LayerNorm(Operator, index=8):
         """Return the length of an offset and a factor."""
         return RECORD_TAIL
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the length of a row."""
+        return out.dims[-1]
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row."""
         return whole_row(tensor)
@@ -112,8 +127,7 @@ class LayerNorm(Operator, index=8):
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
         """Normalise one element by its row."""
         row, at = divmod(index, out.dims[-1])
-        _, offset, bits = read.record(at)
-        factor = bits - (1 << 32) if bits >> 31 else bits
+        offset, factor = offset_and_factor(read, at)
         row_of_x = read.row(self.x, row)
         value = normalised(row_of_x, at, int(self.epsilon), factor, offset, int(self.shift))
         return within(value + int(out.zero), out)

@@ -168,6 +168,10 @@ class MaxPool(Operator, index=5):
             raise ModelRefused.at(name, "a pool with spaced taps cannot be padded")
         expect(name, out, (*image_of(name, self.window, inputs[0]), inputs[0].dims[-1]))
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of taps of a window."""
+        return prod(self.window.sizes)
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""
         return window_openings(self.window, tensor)
@@ -203,7 +207,12 @@ class AveragePool(Operator, index=6):
         x = inputs[0]
         expect(name, out, (*image_of(name, self.window, x), x.dims[-1]))
         check_scale(name, self.scale)
-        check_accumulator(name, prod(self.window.sizes) * x.reach)
+        taps = prod(self.window.sizes)
+        check_accumulator(name, taps * x.reach, f"pool its {taps} taps in two steps")
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of taps of a window."""
+        return prod(self.window.sizes)
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""

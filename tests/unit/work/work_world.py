@@ -29,20 +29,26 @@ from btt_chain.work.model import (
 )
 from btt_chain.work.operators import (
     Add,
+    Affine,
     AveragePool,
     Concat,
     Conv,
+    Hypot,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
+    Mul,
     Rearrange,
     Softmax,
     Sum,
     Table,
+    WideTable,
 )
 from btt_chain.work.operators.numeric.rows import exponentials
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
+from unit.work import elementwise_world
+from unit.work.elementwise_world import slow_elements
 
 NOTHING: Final = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
 """Constants without their root."""
@@ -378,6 +384,17 @@ def chained(rng: Generator) -> Builder:
     return made
 
 
+def moved(rng: Generator) -> Builder:
+    """A product, and factors of it for each element, which are two nodes with constants."""
+    rows, width = _sizes(rng, 3, 12)
+    made = _start(rng, (rows, width))
+    inner = made.linear("inner", 0, *weights(rng, width, width), numbers(rng))
+    both = made.add("both", 0, inner, (0.5, 0.5), numbers(rng))
+    constants = elementwise_world.records(rng, Kind.I8, rows * width, 15)
+    made.affine("moved", both, *constants, 15, numbers(rng))
+    return made
+
+
 KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
     "signals": _windows_of(1),
     "volumes": _windows_of(3),
@@ -409,6 +426,13 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
         joined,
         apart,
         chained,
+        elementwise_world.affine,
+        elementwise_world.multiply,
+        elementwise_world.gated,
+        elementwise_world.hypot,
+        elementwise_world.wide_table,
+        elementwise_world.magnitudes,
+        moved,
     )
 }
 
@@ -515,7 +539,10 @@ def slowly(model: Model, *inputs: Elements) -> list[Elements]:
     for number, node in enumerate(graph.nodes):
         records = model.records.get(number)
         rows = [] if records is None else [bytes(row) for row in records]
-        values = _node(node, made, graph.tensors, rows)
+        if isinstance(node.op, Affine | Mul | Hypot | WideTable):
+            values = slow_elements(node.op, made, graph.tensors, node.out, rows)
+        else:
+            values = _node(node, made, graph.tensors, rows)
         made.append(dict(zip(_positions(node.out.dims), values, strict=True)))
     return [
         elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))

@@ -11,22 +11,33 @@ from typing import Final
 
 from btt_chain.work.operators import (
     Add,
+    Affine,
     AveragePool,
     Concat,
     Conv,
+    Hypot,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
+    Mul,
     Op,
     Rearrange,
     Softmax,
     Sum,
     Table,
+    WideTable,
 )
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
-from btt_chain.work.operators.numeric.elementwise import AddKernel, TableKernel
+from btt_chain.work.operators.numeric.elementwise import (
+    AddKernel,
+    AffineKernel,
+    HypotKernel,
+    MulKernel,
+    TableKernel,
+    WideTableKernel,
+)
 from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
 from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
@@ -49,6 +60,10 @@ KERNELS: Final[Kernels] = {
     Rearrange: RearrangeKernel,
     Concat: ConcatKernel,
     Sum: SumKernel,
+    Affine: AffineKernel,
+    Mul: MulKernel,
+    Hypot: HypotKernel,
+    WideTable: WideTableKernel,
 }
 
 
