@@ -1,4 +1,4 @@
-"""Folding of affine steps (batch norms, factors, offsets) into products, and of bounds and functions.
+"""Folding of affine steps (batch norms, factors, offsets) into products; chains of functions.
 
 Into the product before; or into all products behind, if they have no padding and no input column
 becomes much larger than the others: the factor of a dead channel would take the bits of all others.
@@ -132,11 +132,17 @@ def _fuse_bounds(plan: Plan) -> None:
         maker = makers.get(step.inputs[0])
         fits = step.clamp[0] <= 0 <= step.clamp[1] and not all(map(isinf, step.clamp))
         alone = len(readers[step.inputs[0]]) == 1 and step.inputs[0] not in plan.outputs
-        if isinstance(maker, Product) and maker.clamp is None and fits and alone:
-            fused = replace(maker, clamp=step.clamp, raw=maker.output, output=step.output)
-            plan.steps.remove(step)
-            _put(plan, maker, fused)
-            makers[step.output] = fused
+        if not fits or not alone or not isinstance(maker, Product | Affine) or maker.clamp:
+            continue
+        if isinstance(maker, Product):
+            fused: Step = replace(maker, clamp=step.clamp, raw=maker.output, output=step.output)
+        elif not maker.is_scalar:
+            fused = replace(maker, clamp=step.clamp, output=step.output)
+        else:
+            continue
+        plan.steps.remove(step)
+        _put(plan, maker, fused)
+        makers[step.output] = fused
 
 
 def _chain_functions(plan: Plan) -> None:

@@ -107,7 +107,9 @@ def function_of(node: FloatNode) -> Function | None:
     if node.kind == "Relu":
         return clamping(*tensors, 0.0, math.inf)
     if node.kind == "Clip":
-        return clamping(*tensors, _bound(node, "min", 1, -math.inf), _bound(node, "max", 2, math.inf))
+        return clamping(
+            *tensors, _bound(node, "min", 1, -math.inf), _bound(node, "max", 2, math.inf)
+        )
     if node.kind in {"Max", "Min"} and len(node.proto.input) == 2:
         return _one_sided(node)
     if node.kind == "PRelu" and node.is_constant(1) and node.constant(1).size == 1:

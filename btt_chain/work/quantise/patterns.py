@@ -1,8 +1,8 @@
 """Nodes of ONNX to steps: one function for each family of operators.
 
-Patterns of several nodes need no list of their forms: two values that are functions of one tensor
-and are then added or multiplied are again a function of it. So a GELU written as Div, Erf, Add, Mul,
-Mul, a SiLU as `x * Sigmoid(x)` and a HardSwish become one table each.
+Patterns of several nodes need no list of their forms: two functions of one tensor that are added or
+multiplied are again a function of it. So a GELU written as Div, Erf, Add, Mul, Mul, a SiLU as
+`x * Sigmoid(x)` and a HardSwish become one table each.
 """
 
 from __future__ import annotations
@@ -159,9 +159,7 @@ def _batch_norm(node: FloatNode) -> Steps:
     factor = gain / np.sqrt(variance + node.number("epsilon", 1e-5))
     shape = [1] * len(node.input_shape(0))
     shape[1] = len(gain)
-    return [
-        Affine(*_tensors(node), factor.reshape(shape), (offset - mean * factor).reshape(shape))
-    ]
+    return [Affine(*_tensors(node), factor.reshape(shape), (offset - mean * factor).reshape(shape))]
 
 
 def _recurrent(node: FloatNode) -> Steps:
@@ -468,11 +466,9 @@ Chain: TypeAlias = dict[str, RealFunction]
 def _join_functions(plan: Plan) -> None:
     """Replace sums and products of two functions of one tensor by one function of it."""
     chains: dict[str, Chain] = {}
-    for at, step in enumerate(plan.steps):
-        if isinstance(step, Total | Multiply):
-            joined = _joined(step, chains)
-            if joined is not None:
-                plan.steps[at] = step = joined
+    for at, whole in enumerate(plan.steps):
+        joined = _joined(whole, chains) if isinstance(whole, Total | Multiply) else None
+        step = plan.steps[at] = joined or whole
         apply = elementwise(step)
         if apply is not None:
             chains[step.output] = _extended(step.inputs[0], apply, chains)

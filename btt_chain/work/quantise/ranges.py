@@ -218,9 +218,11 @@ def can_widen(plan: Plan, groups: Groups, group: str) -> set[str]:
         if name in widened:
             continue
         widened.add(name)
-        for step in plan.steps:
-            if isinstance(step, Function) and groups.of(step.output) == name:
-                waiting.append(groups.of(step.inputs[0]))
+        waiting.extend(
+            groups.of(step.inputs[0])
+            for step in plan.steps
+            if isinstance(step, Function) and groups.of(step.output) == name
+        )
     return widened
 
 

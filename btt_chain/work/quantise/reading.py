@@ -1,4 +1,4 @@
-"""A node of a float graph: attributes, constants and shapes, read with errors that name the node."""
+"""A node of a float graph: attributes, constants and shapes; errors name the node."""
 
 from __future__ import annotations
 

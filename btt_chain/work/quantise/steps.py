@@ -68,6 +68,8 @@ class Affine(Step):
 
     factor: Float64s
     offset: Float64s
+    clamp: tuple[float, float] | None = None
+    """Bounds of a fused activation."""
 
     @property
     def is_scalar(self) -> bool:

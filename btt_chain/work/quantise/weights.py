@@ -30,12 +30,14 @@ def weight_scales(weights: Float64s, bias: Float64s, read: RealNumbers) -> Float
     units = np.abs(bias) / read.scale
     room = ACCUMULATORS - reach * (flat.shape[1] / 2 + 1) - 1
     whole = (flat.sum(axis=1) * reach + units) / max(room, 1.0)
-    scales: Float64s = np.maximum.reduce([
-        flat.max(axis=1) / WEIGHT,
-        units / 2.0**BIAS_BITS,
-        whole,
-        np.full(len(flat), MIN_SCALE),
-    ])
+    scales: Float64s = np.maximum.reduce(
+        [
+            flat.max(axis=1) / WEIGHT,
+            units / 2.0**BIAS_BITS,
+            whole,
+            np.full(len(flat), MIN_SCALE),
+        ]
+    )
     return scales
 
 
@@ -54,9 +56,7 @@ def window_of(step: Step, frame: Frame, batch: int) -> Window:
         raise ModelRefused.at(step.name, f"a window of {rank} axes: at most {MAX_AXES}")
     ones, none = (1,) * batch, (0,) * batch
     pads = (*none, *frame.before, *none, *frame.after)
-    return window(
-        (*ones, *frame.size), (*ones, *frame.step), pads, (*ones, *frame.apart)
-    )
+    return window((*ones, *frame.size), (*ones, *frame.step), pads, (*ones, *frame.apart))
 
 
 def covers(frame: Frame, at: int, sides: Sequence[int]) -> bool:
