@@ -16,21 +16,32 @@ from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Graph, Manifest, Node
-from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
+from btt_chain.work.model import Model, quantised, real_outputs, records_of_table, scale_bits
 from btt_chain.work.operators import (
     Add,
+    Affine,
+    AveragePool,
     Concat,
     Conv,
+    Hypot,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
+    Mul,
     Op,
     Rearrange,
     Softmax,
     Table,
+    WideTable,
 )
-from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest
+from btt_chain.work.shapes import (
+    MAX_JUDGED,
+    MAX_LINES,
+    check_graph,
+    check_manifest,
+    judged_of,
+)
 from btt_chain.work.tensors import Kind, Tensor, Weights, Window
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
@@ -52,6 +63,34 @@ def graph(op: Op, out: Tensor, given: Tensor = X) -> Graph:
 def conv(seen: Window = SEEN, groups: int = 1, limit: int = 1000) -> Op:
     held = replace(WEIGHTS, limit=u32(limit))
     return Conv(ZERO, held, seen, u16(groups), u16(1), i16(-128), HIGH)
+
+
+def affine(shift: int = 0, low: int = -128) -> Op:
+    return Affine(ZERO, WEIGHTS, False, u8(shift), i16(low), HIGH)
+
+
+def times(scale: float) -> Op:
+    return Mul(ZERO, ZERO, u32(scale_bits(scale)))
+
+
+def root(scale: float) -> Op:
+    return Hypot(ZERO, ZERO, u32(scale_bits(scale)))
+
+
+def wide(op: Op, *dims: int) -> Graph:
+    """A node that reads a tensor of 16 bits and makes one."""
+    return graph(op, shaped(*dims, kind=Kind.I16), shaped(4, kind=Kind.I16))
+
+
+def mean(*sides: int, kind: Kind = Kind.I8) -> Graph:
+    """The mean of a whole image."""
+    pool = AveragePool(ZERO, window(sides), u32(scale_bits(1.0)))
+    return graph(pool, shaped(1, 1, 1, kind=kind), shaped(*sides, 1, kind=kind))
+
+
+def unlike(op: Op, other: Tensor) -> Graph:
+    """A node that reads a row of four elements of 8 bits, and another tensor."""
+    return Graph([ROW, other], [Node("guilty", op, ROW)], [u16(2)])
 
 
 BROKEN: dict[str, tuple[Graph, str]] = {
@@ -89,6 +128,50 @@ BROKEN: dict[str, tuple[Graph, str]] = {
     "norm": (graph(LayerNorm(ZERO, u64(1 << 49), WEIGHTS, u8(0)), X), "epsilon"),
     "32 bits": (graph(Concat(ZERO, ZERO), shaped(6, 6, 8, kind=Kind.I32)), "cannot make I32"),
     "record": (graph(conv(window((127, 129), pads=(126, 128, 0, 0))), X), "bytes a record"),
+    "affine shape": (graph(affine(), shaped(6, 6, 2)), "says it makes"),
+    "affine shift": (graph(affine(30), X), "shift 30, allowed are 29"),
+    "affine bounds": (graph(affine(low=-129), X), "bounds -129 to 127 of I8"),
+    "factors that do not fit": (
+        unlike(Mul(ZERO, u16(1), u32(scale_bits(1.0))), shaped(2)),
+        "cannot repeat .2,. along .4,.: each size must be equal or 1",
+    ),
+    "factors of other axes": (
+        unlike(Mul(ZERO, u16(1), u32(scale_bits(1.0))), shaped(1, 1)),
+        "cannot repeat",
+    ),
+    "factors repeat the second alone": (
+        Graph(
+            [shaped(1), ROW],
+            [Node("guilty", Mul(ZERO, u16(1), u32(scale_bits(1.0))), ROW)],
+            [u16(2)],
+        ),
+        "says it makes",
+    ),
+    "product without scale": (graph(times(0.0), ROW, ROW), "scale 0x00000000 is not between"),
+    "product of nothing": (graph(times(2.0**-15), ROW, ROW), "makes 0 of every number up to 16384"),
+    "terms of two kinds": (
+        unlike(Hypot(ZERO, u16(1), u32(scale_bits(1.0))), shaped(4, kind=Kind.I16)),
+        "terms of I8 and I16: give both one kind",
+    ),
+    "terms of two shapes": (
+        unlike(Hypot(ZERO, u16(1), u32(scale_bits(1.0))), shaped(1)),
+        "says it makes",
+    ),
+    "root without scale": (graph(root(2.0**-60), ROW, ROW), "is not between"),
+    "root of nothing": (graph(root(2.0**-9), ROW, ROW), "makes 0 of every number up to 2896"),
+    "table of 16 bits": (
+        wide(Table(ZERO, bytes(256)), 4),
+        "Table cannot read I16: use WideTable for elements of 16 bits",
+    ),
+    "wide table of 8 bits": (
+        graph(WideTable(ZERO, WEIGHTS), ROW, ROW),
+        "WideTable cannot read I8: use Table for elements of 8 bits",
+    ),
+    "wide table shape": (wide(WideTable(ZERO, WEIGHTS), 5), "says it makes"),
+    "mean of 16 bits": (
+        mean(256, 256, kind=Kind.I16),
+        "may reach 2147483648, allowed is less than 2.31: pool its 65536 taps in two steps",
+    ),
     "proof": (
         graph(MaxPool(ZERO, window((64, 64), (64, 64))), shaped(1, 1, 64), shaped(64, 64, 64)),
         "fraud proof may need",
@@ -136,6 +219,13 @@ WITHOUT_LEAVES: dict[str, tuple[Graph, str]] = {
     "two weights": (
         row((dense(0), BARE), (dense(0), BARE), (both(1, 2), ROW)),
         "'n2'.*weights of two nodes",
+    ),
+    "weights and factors": (
+        row(
+            (dense(0), BARE),
+            (Affine(u16(1), WEIGHTS, True, u8(0), i16(-128), HIGH), ROW),
+        ),
+        "'n1'.*weights of two nodes: give the tensor between them leaves",
     ),
     "too many": (
         row(
@@ -329,3 +419,141 @@ def test_a_proof_reads_no_more_lines_of_windows_than_are_allowed() -> None:
     check_graph(tall(MAX_LINES))
     with pytest.raises(ModelRefused, match=f"reads {MAX_LINES + 1} lines of windows, allowed are"):
         check_graph(tall(MAX_LINES + 1))
+
+
+def test_a_proof_is_judged_by_no_more_multiplications_than_are_allowed() -> None:
+    """Taps in the padding are opened nowhere: bytes alone would not bound them."""
+
+    def padded(width: int) -> Graph:
+        seen = window((256, width), pads=(200, 200, 200, 200))
+        out = shaped(*(500 - size + 1 for size in (256, width)), 1)
+        return graph(AveragePool(ZERO, seen, u32(scale_bits(1.0))), out, shaped(100, 100, 1))
+
+    allowed, refused = padded(256), padded(257)
+
+    check_graph(allowed)
+    assert judged_of(allowed, 0) == MAX_JUDGED
+    with pytest.raises(
+        ModelRefused, match=r"'guilty'.*needs 65792 multiplications in a proof.*cut"
+    ):
+        check_graph(refused)
+
+
+def test_all_nodes_of_a_proof_are_judged_together() -> None:
+    made = Builder(Kind.I8, (2, 5, 20))
+    shares = made.softmax("shares", 0, [256] * 256)
+    mixed = made.matmul("mixed", shares, 0, 1 / 256, Numbers(Kind.I8))
+    made.table("end", mixed, range(-128, 128), Numbers(Kind.I8))
+    graph = made.model().graph
+
+    assert nodes_of(graph) == [2]
+    assert judged_of(graph, 2) == 20 + 20 + 1
+
+
+def test_products_are_cut_until_each_part_can_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("btt_chain.work.shapes.MAX_JUDGED", 800)
+    rng = np.random.default_rng(3)
+    i8 = Numbers(Kind.I8)
+    made = Builder(Kind.I8, (4, 4, 200))
+    image = made.conv("conv", 0, *weights(rng, 3, 3, 3, 200), window((3, 3), pads=(1, 1, 1, 1)), i8)
+    flat = made.rearrange("flat", image, (48,), (0,), (48,))
+    wide = made.linear("wide", flat, *weights(rng, 1601, 48), i8)
+    made.linear("head", wide, *weights(rng, 3, 1601), i8)
+
+    graph = made.model().graph
+
+    assert {node.name: node.op.partial_sums for node in graph.nodes if node.op.constants} == {
+        "conv:parts": 3, "conv": 1, "wide": 1, "head:parts": 3, "head": 1,
+    }  # fmt: skip
+    assert all(judged_of(graph, number) <= 800 for number in nodes_of(graph))
+
+
+# ---- constants of operators on each element
+
+
+def affine_model(factor: list[int], offset: int = 0, kind: Kind = Kind.I8) -> Model:
+    made = Builder(kind, (2, len(factor)))
+    offsets = np.full(len(factor), offset, np.int32)
+    made.affine("moved", 0, offsets, np.array(factor, np.int32), 20, Numbers(Kind.I8))
+    return made.model()
+
+
+def test_factors_and_offsets_beyond_what_is_exact_are_refused() -> None:
+    affine_model([1 << 21, -(1 << 21)], 1 << 30)
+    affine_model([1 << 14], -(1 << 30), Kind.I16)
+
+    for factor, offset, kind, why in (
+        ((1 << 21) + 1, 0, Kind.I8, "factor 2097153 for I8, at most 2097152 is exact: use a"),
+        (-(1 << 31), 0, Kind.U8, "factor 2147483648 for U8"),
+        ((1 << 14) + 1, 0, Kind.I16, "factor 16385 for I16, at most 16384"),
+        (1, (1 << 30) + 1, Kind.I8, "offset 1073741825 for I8, at most 1073741824"),
+        (1, -(1 << 31), Kind.I16, "offset 2147483648"),
+    ):
+        with pytest.raises(ModelRefused, match=f"'moved': {why}"):
+            affine_model([factor], offset, kind)
+
+
+def test_factors_of_which_too_many_are_zero_are_refused() -> None:
+    affine_model([0, *[1] * 9])
+
+    with pytest.raises(ModelRefused, match="'moved': 2 of 19 factors are 0, at most 10 %"):
+        affine_model([0, 0, *[1] * 17])
+
+
+def test_factors_are_given_by_channel_or_by_element() -> None:
+    for count, per_element in ((4, False), (12, True)):
+        made = Builder(Kind.I8, (3, 4))
+        ones = np.ones(count, np.int32)
+        made.affine("moved", 0, ones, ones, 0, Numbers(Kind.I8))
+        model = made.model()
+        (node,) = model.graph.nodes
+        assert isinstance(node.op, Affine)
+        assert node.op.per_element == per_element
+        assert model.records[0].shape == (count, 8)
+        with pytest.raises(ModelRefused, match="'moved': records of"):
+            Model(model.manifest, {0: model.records[0][1:]})
+
+    made = Builder(Kind.I8, (3, 4))
+    ones = np.ones(3, np.int32)
+    with pytest.raises(ModelRefused, match=r"'moved': 3 factors and 3 offsets.*4 channels.*12"):
+        made.affine("moved", 0, ones, ones, 0, Numbers(Kind.I8))
+
+
+def wide_table(values: list[int], out: Numbers, kind: Kind = Kind.I16) -> Model:
+    made = Builder(kind, (2, 3))
+    made.wide_table("wide", 0, values, out)
+    return made.model()
+
+
+def test_wide_tables_of_too_few_or_of_other_numbers_are_refused() -> None:
+    i16, u8 = Numbers(Kind.I16), Numbers(Kind.U8)
+    wide_table([0, 1, 2, 3] * 1024, i16)
+
+    for values, out, why in (
+        ([0, 1, 2, 2] * 1024, i16, "3 different numbers, at least 4 are needed"),
+        ([0, 1, 2, 3] * 1023, i16, "4092 numbers, needed are 4096"),
+        ([0, 1, 2, 256] * 1024, u8, "a number is not an element of U8"),
+        ([0, 1, 2, 1 << 15] * 1024, i16, "a number is not an element of I16"),
+    ):
+        with pytest.raises(ModelRefused, match=f"'wide': {why}"):
+            wide_table(values, out)
+    with pytest.raises(ModelRefused, match="'wide': WideTable cannot read U8: use Table"):
+        wide_table([0, 1, 2, 3] * 1024, i16, Kind.U8)
+    with pytest.raises(ModelRefused, match="'narrow': Table cannot read I16: use WideTable"):
+        Builder(Kind.I16, (2,)).table("narrow", 0, range(256), Numbers(Kind.U8))
+
+
+def test_numbers_of_a_wide_table_are_elements_of_its_output() -> None:
+    made = Builder(Kind.I16, (2,))
+    records = records_of_table(np.arange(-2048, 2048).astype(np.int16))
+    made.node("wide", WideTable(ZERO, WEIGHTS), Numbers(Kind.I8), (2,), records)
+
+    with pytest.raises(ModelRefused, match="'wide': numbers -2048 to 2047 are not elements of I8"):
+        made.model()
+
+
+def test_a_table_of_8_bits_may_have_one_number() -> None:
+    made = Builder(Kind.I8, (4,))
+    made.table("constant", 0, [5] * 256, Numbers(Kind.I8))
+
+    assert len(made.model().graph.nodes) == 1

@@ -591,6 +591,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             for at in positions
         ]
         return [requantise(total, int(op.scale), zero, low, high) for total in totals]
+    assert not isinstance(op, Mul | Hypot)
     x, source = made[op.x], tensors[op.x]
     if isinstance(op, Table):
         raw = [op.table[x[at] & 255] for at in positions]
@@ -612,17 +613,25 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             values.append(requantise(total + bias, scale, zero, int(op.low), int(op.high)))
         return values
     if isinstance(op, Linear):
-        values = []
-        for at in positions:
-            row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
-            length = -(-len(row) // int(op.parts))
-            first = at[-1] % int(op.parts) * length
-            taps = row[first : first + length]
-            taps += [0] * (length - len(taps))
-            values.append(_product(taps, rows[at[-1]], op, out))
-        return values
+        return [_dense(op, x, source, at, rows, out) for at in positions]
     assert isinstance(op, Conv | MaxPool | AveragePool)
     return [_windowed(op, x, source, out, at, rows) for at in positions]
+
+
+def _dense(
+    op: Linear,
+    x: Array,
+    source: Tensor,
+    at: tuple[int, ...],
+    rows: list[bytes],
+    out: Tensor,
+) -> int:
+    row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
+    length = -(-len(row) // int(op.parts))
+    first = at[-1] % int(op.parts) * length
+    taps = row[first : first + length]
+    taps += [0] * (length - len(taps))
+    return _product(taps, rows[at[-1]], op, out)
 
 
 def _product(taps: list[int], record: bytes, op: Linear | Conv, out: Tensor) -> int:
