@@ -7,7 +7,7 @@ and raises errors with the name of the node.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Final
@@ -39,6 +39,7 @@ from btt_chain.work.model import (
     constants_of,
     records_of_norm,
     records_of_product,
+    records_of_rows,
     records_of_table,
     scale_bits,
 )
@@ -48,6 +49,7 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     Hypot,
     LayerNorm,
     Linear,
@@ -55,7 +57,10 @@ from btt_chain.work.operators import (
     MaxPool,
     Mul,
     Op,
+    Pad,
     Rearrange,
+    Resize,
+    Slice,
     Softmax,
     Sum,
     Table,
@@ -63,6 +68,7 @@ from btt_chain.work.operators import (
 )
 from btt_chain.work.operators.base import check_read
 from btt_chain.work.operators.elementwise import TABLE_ENTRIES
+from btt_chain.work.operators.moves import Padding
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
@@ -82,10 +88,13 @@ from btt_chain.work.tensors import (
     Weights,
     Window,
 )
+from btt_chain.work.transposed import phases_of
 
 _NO_ROOT: Final = H256(bytes(32))
 MIN_PART: Final = 256
 """Least length of a part of a row."""
+MAX_LINE: Final = 4096
+"""Maximum number of elements whose mean is one node."""
 PROOF_SPARE: Final = 2048
 """Bytes of a proof that depend on the number of nodes, which is not known yet."""
 
@@ -191,6 +200,50 @@ class Builder:
         sizes = [taps // parts for parts in range(1, taps + 1) if taps % parts == 0]
         choices = [taps // size for size in sizes if size % line == 0 or line % size == 0]
         return self._product(name, op, x, choices, sides, (columns, bias, scales), out)
+
+    def conv_transposed(
+        self,
+        name: str,
+        x: int,
+        kernels: Int8s,
+        bias: Int32s,
+        scales: Float32s,
+        step: Sequence[int],
+        pads: Sequence[int],
+        output_padding: Sequence[int],
+        out: Numbers,
+        groups: int = 1,
+        apart: Sequence[int] = (1,),
+    ) -> int:
+        """Add ONNX's ConvTranspose: a convolution that makes all phases, and moves of elements.
+
+        `kernels` is outputs, taps of each axis, inputs of a group; pads are as in `window`. Taps
+        that are `apart` (dilations) are refused. The moves are judged together with the product.
+        """
+        if max(apart) > 1:
+            raise ModelRefused.at(name, f"dilations {tuple(apart)}: a transposed one has only 1")
+        phases = phases_of(name, self._tensors[x], kernels, step, pads, output_padding, groups)
+        if bias.shape != scales.shape or bias.shape != (len(kernels),):
+            raise ModelRefused.at(
+                name, f"{bias.size} biases and {scales.size} scales for {len(kernels)} channels"
+            )
+        moved, cut = phases.count > 1, phases.shape != phases.enlarged
+        made = self.conv(
+            f"{name}:phases" if moved or cut else name,
+            x,
+            phases.kernels(kernels),
+            phases.repeated(bias),
+            phases.repeated(scales),
+            phases.window,
+            out,
+            groups,
+        )
+        if moved:
+            label = f"{name}:space" if cut else name
+            made = self.rearrange(label, made, phases.view, phases.order, phases.enlarged)
+        if cut:
+            made = self.slice(name, made, phases.begin, [1] * len(phases.begin), phases.shape)
+        return made
 
     def _product(
         self,
@@ -310,6 +363,30 @@ class Builder:
         shape = (*sides_of(name, seen, tensor), tensor.dims[-1])
         return self.node(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
 
+    def global_mean(self, name: str, x: int, scale: float, out: Numbers) -> int:
+        """Add the mean over all axes but the channels times `scale`; the axes get the side 1.
+
+        Lines of up to 4,096 pixels are summed exactly. Longer ones are first cut into shorter
+        lines, whose sums have 16 bits: exact if their pixels are of 8 bits and few, else divided
+        by a power of two and rounded. The mean is then off by at most 1/128 of the distance of
+        neighbouring 8-bit elements of `x` (of 16 bits: about 1), before it is multiplied.
+        """
+        *sides, channels = dims = self._tensors[x].dims
+        number = prod(sides)
+        order = (len(sides), *range(len(sides)))
+        # Channels as lines of an image: a fraud proof then opens one row, not all pixels.
+        at = self.rearrange(f"{name}:rows", x, dims, order, (channels, number, 1))
+        factor = scale / number
+        for level, (length, shift) in enumerate(short_lines(number, self._tensors[x].reach)):
+            count = -(-number // length)
+            line = window((1, length), (1, length), (0, 0, 0, count * length - number))
+            sums = Numbers(Kind.I16)
+            at = self.average_pool(f"{name}:sums{level}", at, line, 2.0**-shift, sums)
+            number, factor = count, factor * 2.0**shift
+        mean = self.average_pool(name, at, window((1, number), (1, number)), factor, out)
+        shape = (*(1 for _ in sides), channels)
+        return self.rearrange(f"{name}:image", mean, (channels,), (0,), shape)
+
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
         """Add shares of each row; `table[d]` is the weight of an element d below the largest."""
         op = Softmax(u16(x), [u16(weight) for weight in table])
@@ -334,6 +411,36 @@ class Builder:
         first, second = self._tensors[a], self._tensors[b]
         shape = (*first.dims[:-1], first.dims[-1] + second.dims[-1])
         return self.node(name, Concat(u16(a), u16(b)), _numbers(first), shape)
+
+    def slice(
+        self, name: str, x: int, begin: Sequence[int], step: Sequence[int], size: Sequence[int]
+    ) -> int:
+        """Add `size` elements along each axis, from `begin` on and `step` apart."""
+        places = ([u32(number) for number in numbers] for numbers in (begin, step, size))
+        return self.node(name, Slice(u16(x), *places), _numbers(self._tensors[x]), size)
+
+    def pad(
+        self, name: str, x: int, before: Sequence[int], after: Sequence[int], mode: Padding
+    ) -> int:
+        """Add a tensor with elements before and after it along each axis."""
+        tensor = self._tensors[x]
+        op = Pad(u16(x), [u32(more) for more in before], [u32(more) for more in after], mode)
+        shape = [sum(axis) for axis in zip(before, tensor.dims, after, strict=False)]
+        return self.node(name, op, _numbers(tensor), shape)
+
+    def resize(
+        self, name: str, x: int, sides: Sequence[int], linear: bool, asymmetric: bool = False
+    ) -> int:
+        """Add an image with other sides: its nearest pixels, or linear means of them."""
+        tensor = self._tensors[x]
+        op = Resize(u16(x), [u32(side) for side in sides], linear, asymmetric)
+        return self.node(name, op, _numbers(tensor), (*sides, tensor.dims[-1]))
+
+    def gather(self, name: str, ids: int, table: Int8s, zero: int = 0) -> int:
+        """Add the rows of `table` with these numbers; others stand for row 0."""
+        op = Gather(u16(ids), _weights(), u32(len(table)), u32(table.shape[1]))
+        shape = (*self._tensors[ids].dims, table.shape[1])
+        return self.node(name, op, Numbers(Kind.I8, zero), shape, records_of_rows(table))
 
     def node(
         self,
@@ -495,6 +602,22 @@ class Builder:
 
 
 # ---- helpers
+
+
+def short_lines(number: int, reach: int) -> Iterator[tuple[int, int]]:
+    """Yield the levels in which lines of `number` elements are summed to at most `MAX_LINE`.
+
+    A level is the length of lines and the shift of their sums, with which these fit 16 bits.
+    `reach` is the largest distance of an element from zero.
+    """
+    while number > MAX_LINE:
+        length, exact = -(-number // MAX_LINE), Kind.I16.high // reach
+        length = min(length, exact) if exact > 1 else length
+        shift = 0
+        while length * reach > Kind.I16.high << shift:
+            shift += 1
+        yield length, shift
+        number, reach = -(-number // length), -(-length * reach >> shift)
 
 
 def _tensor(numbers: Numbers, shape: Sequence[int]) -> Tensor:

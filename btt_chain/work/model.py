@@ -1,6 +1,6 @@
 """A model with its weights, for execution.
 
-Weights are stored as the committed records; `records_of_product` and `records_of_norm` write them.
+Weights are stored as the committed records; the functions `records_of_...` write them.
 A `Model` checks them against the roots of its manifest, so the executed model is the registered
 one.
 """
@@ -107,6 +107,12 @@ def records_of_table(values: Int16s) -> Bytes2D:
     """Return records of a wide table; ValueError unless it has all its numbers."""
     rows = values.astype("<i2").reshape(TABLE_ENTRIES // RECORD_ENTRIES, RECORD_ENTRIES)
     return np.ascontiguousarray(rows).view(np.uint8)
+
+
+def records_of_rows(table: Int8s) -> Bytes2D:
+    """Return records of a table, one for each of its rows; their tails are zero."""
+    nothing = np.zeros(len(table), "<i4")
+    return _records(table, nothing, nothing)
 
 
 def _records(columns: Int8s, first: Int32s, second: Int32s | Float32s) -> Bytes2D:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import onnx
 
-from btt_chain.work.build import Numbers, window
+from btt_chain.work.build import Numbers
 from btt_chain.work.onnx_import.constants import (
     window_of,
 )
@@ -89,18 +89,10 @@ def average_pool(node: Node, target: Target) -> Value:
 
 def global_average_pool(node: Node, target: Target) -> Value:
     """Convert GlobalAveragePool."""
-    real = target.plain(target.image(node.reals(0)))
-    channels, height, width = target.builder.tensor(real.tensor).dims
-    number, name = height * width, target.name()
+    real, name = target.image(node.reals(0)), target.name()
 
     def emit(scale: np.float32, out: Numbers) -> int:
-        # Channels as lines of an image: a fraud proof then opens one row, not all pixels.
-        whole = (channels, height, width)
-        lines = (channels, number, 1)
-        flat = target.builder.rearrange(f"{name}:rows", real.tensor, whole, (0, 1, 2), lines)
-        seen = window((1, number), (1, number))
-        factor = float(real.scale) / float(scale) / number
-        mean = target.builder.average_pool(name, flat, seen, factor, out)
-        return target.builder.rearrange(f"{name}:image", mean, (channels,), (0,), (1, 1, channels))
+        factor = float(real.scale) / float(scale)
+        return target.builder.global_mean(name, real.tensor, factor, out)
 
     return Pending(emit, image=True)

@@ -15,8 +15,10 @@ from typing import Annotated, TypeAlias
 from btt_chain.scale import Path
 from btt_chain.work.operators.columns import Conv, Linear, Sum
 from btt_chain.work.operators.elementwise import Add, Affine, Hypot, Mul, Table, WideTable
+from btt_chain.work.operators.gather import Gather
 from btt_chain.work.operators.matmul import MatMul
-from btt_chain.work.operators.moves import Concat, Rearrange
+from btt_chain.work.operators.moves import Concat, Pad, Rearrange, Slice
+from btt_chain.work.operators.resize import Resize
 from btt_chain.work.operators.rows import LayerNorm, Softmax
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
@@ -36,7 +38,11 @@ Op: TypeAlias = Annotated[
     | Affine
     | Mul
     | Hypot
-    | WideTable,
+    | WideTable
+    | Slice
+    | Pad
+    | Resize
+    | Gather,
     Path("btt_work::Op"),
 ]
 
@@ -46,6 +52,7 @@ __all__ = [
     "AveragePool",
     "Concat",
     "Conv",
+    "Gather",
     "Hypot",
     "LayerNorm",
     "Linear",
@@ -53,7 +60,10 @@ __all__ = [
     "MaxPool",
     "Mul",
     "Op",
+    "Pad",
     "Rearrange",
+    "Resize",
+    "Slice",
     "Softmax",
     "Sum",
     "Table",

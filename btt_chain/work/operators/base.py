@@ -21,6 +21,8 @@ from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
+MAX_GROWTH: Final = 64
+"""Maximum elements that a node makes of each element when it repeats them."""
 
 
 class Inputs(Protocol):
@@ -191,6 +193,16 @@ def check_same_numbers(name: str, inputs: Sequence[Tensor], out: Tensor) -> None
     for tensor in inputs:
         if (tensor.kind, tensor.zero) != (out.kind, out.zero):
             raise ModelRefused.at(name, "moves elements, so all must have one kind and one zero")
+
+
+def check_growth(name: str, x: Tensor, out: Tensor) -> None:
+    """Raise ModelRefused if the output repeats the elements of its input too often."""
+    if out.size > MAX_GROWTH * x.size:
+        raise ModelRefused.at(
+            name,
+            f"makes {out.size} elements of {x.size}, allowed are {MAX_GROWTH} of each: "
+            "enlarge in several layers",
+        )
 
 
 def check_scale(name: str, bits: int) -> None:

@@ -49,6 +49,7 @@ from btt_chain.work.operators.numeric.rows import exponentials
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
 from unit.work import elementwise_world
 from unit.work.elementwise_world import slow_elements
+from unit.work.moves_world import MOVES, SLOW_MOVES
 
 NOTHING: Final = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
 """Constants without their root."""
@@ -68,6 +69,9 @@ def numbers(rng: Generator, kind: Kind | None = None) -> Numbers:
 
 def items_of(rng: Generator, tensor: Tensor, count: int = 2) -> Elements:
     shape = (count, *tensor.dims)
+    if tensor.kind is Kind.I32:
+        # Numbers of rows, of which some are not in a small table.
+        return elements_of(tensor.kind, rng.integers(-2, 20, shape))
     values = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
     return elements_of(tensor.kind, values)
 
@@ -395,46 +399,50 @@ def moved(rng: Generator) -> Builder:
     return made
 
 
-KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
-    "signals": _windows_of(1),
-    "volumes": _windows_of(3),
-} | {
-    maker.__name__: maker
-    for maker in (
-        linear,
-        relu,
-        conv,
-        depthwise,
-        wide_elements,
-        parts_of_rows,
-        parts_of_windows,
-        ends,
-        matmul,
-        add,
-        table,
-        max_pool,
-        average_pool,
-        softmax,
-        layer_norm,
-        rearrange,
-        concat,
-        activated,
-        residual,
-        mixed,
-        shared,
-        beside,
-        joined,
-        apart,
-        chained,
-        elementwise_world.affine,
-        elementwise_world.multiply,
-        elementwise_world.gated,
-        elementwise_world.hypot,
-        elementwise_world.wide_table,
-        elementwise_world.magnitudes,
-        moved,
-    )
-}
+KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
+    {
+        "signals": _windows_of(1),
+        "volumes": _windows_of(3),
+    }
+    | {
+        maker.__name__: maker
+        for maker in (
+            linear,
+            relu,
+            conv,
+            depthwise,
+            wide_elements,
+            parts_of_rows,
+            parts_of_windows,
+            ends,
+            matmul,
+            add,
+            table,
+            max_pool,
+            average_pool,
+            softmax,
+            layer_norm,
+            rearrange,
+            concat,
+            activated,
+            residual,
+            mixed,
+            shared,
+            beside,
+            joined,
+            apart,
+            chained,
+            elementwise_world.affine,
+            elementwise_world.multiply,
+            elementwise_world.gated,
+            elementwise_world.hypot,
+            elementwise_world.wide_table,
+            elementwise_world.magnitudes,
+            moved,
+        )
+    }
+    | MOVES
+)
 
 
 def single(kind: str, seed: int) -> tuple[Model, Inputs]:
@@ -542,7 +550,8 @@ def slowly(model: Model, *inputs: Elements) -> list[Elements]:
         if isinstance(node.op, Affine | Mul | Hypot | WideTable):
             values = slow_elements(node.op, made, graph.tensors, node.out, rows)
         else:
-            values = _node(node, made, graph.tensors, rows)
+            slow = SLOW_MOVES.get(type(node.op), _node)
+            values = slow(node, made, graph.tensors, rows)
         made.append(dict(zip(_positions(node.out.dims), values, strict=True)))
     return [
         elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))

@@ -15,6 +15,7 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     Hypot,
     LayerNorm,
     Linear,
@@ -22,7 +23,10 @@ from btt_chain.work.operators import (
     MaxPool,
     Mul,
     Op,
+    Pad,
     Rearrange,
+    Resize,
+    Slice,
     Softmax,
     Sum,
     Table,
@@ -38,10 +42,17 @@ from btt_chain.work.operators.numeric.elementwise import (
     TableKernel,
     WideTableKernel,
 )
+from btt_chain.work.operators.numeric.gather import GatherKernel
 from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
-from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
+from btt_chain.work.operators.numeric.moves import (
+    ConcatKernel,
+    PadKernel,
+    RearrangeKernel,
+    SliceKernel,
+)
 from btt_chain.work.operators.numeric.products import ProductKernel
+from btt_chain.work.operators.numeric.resize import ResizeKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
@@ -64,6 +75,10 @@ KERNELS: Final[Kernels] = {
     Mul: MulKernel,
     Hypot: HypotKernel,
     WideTable: WideTableKernel,
+    Slice: SliceKernel,
+    Pad: PadKernel,
+    Resize: ResizeKernel,
+    Gather: GatherKernel,
 }
 
 

@@ -42,6 +42,17 @@ def requantise(
         rows[at : at + step] = block
 
 
+def shift_right(total: Int32s | Int64s, shift: int) -> None:
+    """Divide by 2^shift in place, halves to even (`arithmetic.shifted`); shift is at least 1."""
+    # Just below a half is added, and the rest of it where the quotient is odd.
+    number = total.dtype.type
+    odd = total >> number(shift)
+    odd &= number(1)
+    total += odd
+    total += number((1 << (shift - 1)) - 1)
+    total >>= number(shift)
+
+
 def repeats_of(width: int, count: int) -> int:
     """Return the number of rows to combine into one."""
     repeats = 1
