@@ -7,6 +7,7 @@ from typing import Final
 
 from btt_chain.work.build import window
 from btt_chain.work.errors import ModelRefused
+from btt_chain.work.operators.moves import Padding
 from btt_chain.work.quantise.emitter import Emitter, Placed
 from btt_chain.work.quantise.steps import (
     AveragePool,
@@ -21,8 +22,11 @@ from btt_chain.work.quantise.steps import (
 from btt_chain.work.quantise.weights import window_of
 
 MAX_MEAN: Final = 4096
-"""Maximum numbers of a mean in one step."""
-_MODES: Final = {"constant": 0, "edge": 1, "reflect": 2, "wrap": 3}
+"""Maximum numbers of a mean in one line."""
+_MODES: Final = {
+    "constant": Padding.Zero, "edge": Padding.Edge, "reflect": Padding.Reflect,
+    "wrap": Padding.Wrap,
+}  # fmt: skip
 
 
 def emit_max_pool(emitter: Emitter, step: MaxPool) -> Placed:
@@ -50,24 +54,23 @@ def emit_mean(emitter: Emitter, step: Mean) -> Placed:
     """Emit a mean: the other axes as lines of an image, so that a proof opens one line."""
     value, made = emitter.placed[step.inputs[0]], emitter.made(step)
     length = prod(value.shape[axis] for axis in step.axes)
+    ratio = emitter.read(step).scale / made.scale
     kept = [axis for axis in value.order if axis not in step.axes and value.shape[axis] > 1]
-    sides = [value.shape[axis] for axis in kept]
-    x = emitter.shaped(step, value, (*kept, *step.axes), (prod(sides), length, 1))
+    lines = prod(value.shape[axis] for axis in kept)
+    sides = [value.shape[axis] for axis in kept] or [1]
     if length > MAX_MEAN:
-        raise ModelRefused.at(
-            step.name, f"a mean of {length} numbers: at most {MAX_MEAN}; pool before"
-        )
-    seen = window((1, length), (1, length))
-    scale = emitter.read(step).scale / made.scale / length
-    mean = emitter.builder.average_pool(emitter.name(step), x, seen, scale, made.numbers())
-    flat = tuple(sides) or (1,)
-    dims = emitter.builder.tensor(mean).dims
+        x = emitter.shaped(step, value, (*step.axes, *kept), (length, lines))
+        mean = emitter.builder.global_mean(emitter.name(step), x, ratio, made.numbers())
+    else:
+        x = emitter.shaped(step, value, (*kept, *step.axes), (lines, length, 1))
+        seen = window((1, length), (1, length))
+        name = emitter.name(step)
+        mean = emitter.builder.average_pool(name, x, seen, ratio / length, made.numbers())
     tensor = emitter.builder.rearrange(
-        emitter.name(step, ":axes"), mean, dims, range(len(dims)), flat
+        emitter.name(step, ":axes"), mean, (lines,), (0,), sides
     )
     shape = emitter.shape(step)
-    removed = len(value.shape) - len(shape)
-    if removed:
+    if len(shape) < len(value.shape):
         kept = [axis - sum(gone < axis for gone in step.axes) for axis in kept]
     return Placed(tensor, shape, tuple(kept) or (0,))
 
