@@ -66,9 +66,7 @@ def emit_mean(emitter: Emitter, step: Mean) -> Placed:
         seen = window((1, length), (1, length))
         name = emitter.name(step)
         mean = emitter.builder.average_pool(name, x, seen, ratio / length, made.numbers())
-    tensor = emitter.builder.rearrange(
-        emitter.name(step, ":axes"), mean, (lines,), (0,), sides
-    )
+    tensor = emitter.builder.rearrange(emitter.name(step, ":axes"), mean, (lines,), (0,), sides)
     shape = emitter.shape(step)
     if len(shape) < len(value.shape):
         kept = [axis - sum(gone < axis for gone in step.axes) for axis in kept]

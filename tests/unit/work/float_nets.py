@@ -94,6 +94,8 @@ def items(seed: int, count: int, **shapes: Sequence[int]) -> list[dict[str, Arra
         item: dict[str, Array] = {}
         for name, shape in shapes.items():
             noise = rng.normal(0, 1, shape)
-            item[name] = ((noise + np.roll(noise, 1, -1)) * rng.uniform(0.5, 1.5)).astype(np.float32)
+            item[name] = ((noise + np.roll(noise, 1, -1)) * rng.uniform(0.5, 1.5)).astype(
+                np.float32
+            )
         made.append(item)
     return made
