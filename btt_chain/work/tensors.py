@@ -102,7 +102,9 @@ class Weights:
     """Constants of a node, committed as one record for each output channel.
 
     A record of a product is the column's weights (int8), then its bias (int32) and its scale
-    (binary32 bits). A record of a normalisation is its offset and its factor (both int32).
+    (binary32 bits). A record of a normalisation is its offset and its factor (both int32). A `Scan`
+    has a record for each gate of each hidden unit: weights of the input and of the state, then bias
+    and scale of the input, and those of the state.
     """
 
     root: H256

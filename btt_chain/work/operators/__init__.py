@@ -18,6 +18,7 @@ from btt_chain.work.operators.elementwise import Add, Table
 from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Rearrange
 from btt_chain.work.operators.rows import LayerNorm, Softmax
+from btt_chain.work.operators.scan import Scan
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
 Op: TypeAlias = Annotated[
@@ -32,7 +33,8 @@ Op: TypeAlias = Annotated[
     | LayerNorm
     | Rearrange
     | Concat
-    | Sum,
+    | Sum
+    | Scan,
     Path("btt_work::Op"),
 ]
 
@@ -47,6 +49,7 @@ __all__ = [
     "MaxPool",
     "Op",
     "Rearrange",
+    "Scan",
     "Softmax",
     "Sum",
     "Table",

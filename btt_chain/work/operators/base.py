@@ -17,7 +17,7 @@ from btt_chain.scale import Variant
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
+from btt_chain.work.tensors import BYTES, RECORD_TAIL, Kind, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
@@ -44,6 +44,12 @@ class Inputs(Protocol):
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
 
+    def raw_record(self, row: int) -> bytes:
+        """Return a record of any other layout (`Operator.record_tail`)."""
+
+    def own(self, start: int, length: int) -> Sequence[int]:
+        """Return successive elements of the node's own output (`Operator.reads_itself`)."""
+
 
 class Operator(Variant, ABC):
     """One kind of node of a graph."""
@@ -56,6 +62,12 @@ class Operator(Variant, ABC):
     """Kinds that the inputs may have."""
     makes: ClassVar[frozenset[Kind]] = BYTES
     """Kinds that the output may have."""
+    reads_itself: ClassVar[bool] = False
+    """True if elements depend on others of the same output, which must have leaves for that."""
+    record_tail: ClassVar[int] = RECORD_TAIL
+    """Bytes that follow the weights in a record of the constants."""
+    smaller_proof: ClassVar[str] = ""
+    """Advice for a node of which a proof would be too large, for the end of a message."""
 
     # ---- the graph
 
@@ -92,6 +104,11 @@ class Operator(Variant, ABC):
         return out.dims[-1]
 
     @property
+    def records_read(self) -> int:
+        """The number of successive records that an element reads."""
+        return 1
+
+    @property
     def partial_sums(self) -> int:
         """The number of partial sums that a product makes of each channel."""
         return 1
@@ -105,6 +122,10 @@ class Operator(Variant, ABC):
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the number of pieces that an element reads of an input, and of their leaves."""
+        return 1, 1
+
+    def openings_of_output(self, out: Tensor) -> tuple[int, int]:
+        """Return the same of the output: the element, and those it depends on."""
         return 1, 1
 
     @property

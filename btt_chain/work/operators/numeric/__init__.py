@@ -20,6 +20,7 @@ from btt_chain.work.operators import (
     MaxPool,
     Op,
     Rearrange,
+    Scan,
     Softmax,
     Sum,
     Table,
@@ -32,6 +33,7 @@ from btt_chain.work.operators.numeric.matmul import MatMulKernel
 from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
+from btt_chain.work.operators.numeric.scan import ScanKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
 Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
@@ -49,6 +51,7 @@ KERNELS: Final[Kernels] = {
     Rearrange: RearrangeKernel,
     Concat: ConcatKernel,
     Sum: SumKernel,
+    Scan: ScanKernel,
 }
 
 
