@@ -87,7 +87,7 @@ def share_of(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What the import of a float model chose, and how well the result agrees with it."""
+    """Choices of the import of a float model, and the agreement of the result with it."""
 
     remarks: Sequence[str]
     agreement: Sequence[str]

@@ -23,7 +23,7 @@ from btt_chain.work.quantise.emit_moves import (
     emit_slice,
     emit_transpose,
 )  # fmt: skip
-from btt_chain.work.quantise.emit_products import emit_product
+from btt_chain.work.quantise.emit_products import emit_product, emit_recurrent
 from btt_chain.work.quantise.emitter import Corrections, Emitter, Placed, Quantised
 from btt_chain.work.quantise.ranges import RealNumbers
 from btt_chain.work.quantise.steps import (
@@ -38,6 +38,7 @@ from btt_chain.work.quantise.steps import (
     Pad,
     Plan,
     Product,
+    Recurrent,
     Reshape,
     Resize,
     Slice,
@@ -57,6 +58,7 @@ _EMITTERS: Final[Mapping[type[Step], Callable[[Emitter, Any], Placed]]] = {
     Multiply: emit_multiply,
     Pad: emit_pad,
     Product: emit_product,
+    Recurrent: emit_recurrent,
     Reshape: emit_reshape,
     Resize: emit_resize,
     Slice: emit_slice,

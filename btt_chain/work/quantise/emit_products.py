@@ -9,9 +9,12 @@ import numpy as np
 
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Float32s, Float64s, Int8s, Int32s
+from btt_chain.work.operators.numeric.scan import quantised_weights
+from btt_chain.work.operators.scan import Cell
 from btt_chain.work.quantise.emitter import Emitter, Placed
-from btt_chain.work.quantise.steps import Frame, Product
+from btt_chain.work.quantise.steps import Frame, Product, Recurrent
 from btt_chain.work.quantise.weights import WEIGHT, columns_of, covers, weight_scales, window_of
+from btt_chain.work.tensors import Kind
 
 
 def emit_product(emitter: Emitter, step: Product) -> Placed:
@@ -109,3 +112,46 @@ def _constants(
     biases = np.rint(bias / unit)
     scales = (unit / made.scale).astype(np.float32)
     return np.ascontiguousarray(whole), biases.astype(np.int32), scales
+
+
+def emit_recurrent(emitter: Emitter, step: Recurrent) -> Placed:
+    """Emit a recurrent layer: a node for each direction, cut to its states, and joined."""
+    value, made = emitter.placed[step.inputs[0]], emitter.made(step)
+    time, batch, width = value.shape
+    outer = (1,) if batch > 1 else ()
+    sides = [value.shape[axis] for axis in outer]
+    x = emitter.shaped(step, value, (*outer, 0, 2), (*sides, time, width))
+    cell = cell_of(step)
+    whole: int | None = None
+    for at in range(len(step.weights)):
+        constants = quantised_weights(
+            cell, step.weights[at], step.recurrence[at], step.bias[at], emitter.read(step).scale,
+            wide=made.kind is Kind.I16,
+        )  # fmt: skip
+        part = emitter.builder.scan(
+            emitter.name(step), x, constants, cell,
+            reverse=step.direction == "reverse" or at == 1, wide=made.kind is Kind.I16,
+        )  # fmt: skip
+        size = (*sides, time, step.hidden)
+        if emitter.builder.tensor(part).dims != size:
+            begin, ones = [0] * len(size), [1] * len(size)
+            part = emitter.builder.slice(emitter.name(step, ":state"), part, begin, ones, size)
+        name = emitter.name(step, ":both")
+        whole = part if whole is None else emitter.builder.concat(name, whole, part)
+    if whole is None:
+        raise ModelRefused.at(step.name, "has no directions")
+    if len(step.weights) > 1:
+        view = (*sides, time, len(step.weights), step.hidden)
+        whole = emitter.builder.rearrange(
+            emitter.name(step, ":axes"), whole, view, range(len(view)), view
+        )
+    batches = (2,) if outer else ()
+    directions = (1,) if len(step.weights) > 1 else ()
+    return Placed(whole, emitter.shape(step), (*batches, 0, *directions, 3))
+
+
+def cell_of(step: Recurrent) -> Cell:
+    """Return the formulas of a layer."""
+    if step.cell == "LSTM":
+        return Cell.LSTM
+    return Cell.GRU_LINEAR if step.linear_before_reset else Cell.GRU

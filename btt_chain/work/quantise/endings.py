@@ -50,7 +50,7 @@ def _ending(node: FloatNode) -> Ending:
 
 
 def applied(ending: Ending | None, values: Float64s) -> Float64s:
-    """Return what the file's output is for the values before its ending."""
+    """Return the file's output for the values before its ending."""
     if ending is None:
         return values
     if ending.kind == "Sigmoid":

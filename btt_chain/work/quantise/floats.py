@@ -44,8 +44,8 @@ class FloatGraph:
     proto: onnx.ModelProto
     """The same graph as a model, for execution."""
     constants: Mapping[str, Array]
-    shapes: Mapping[str, tuple[int, ...]]
-    """Of every input and of every output of a node."""
+    shapes: dict[str, tuple[int, ...]]
+    """Of every input and of every output of a node; those of further steps are added."""
     opset: int
 
     @property
@@ -211,7 +211,7 @@ def _fold(
     static: Mapping[str, tuple[int, ...]],
     opset: int,
 ) -> bool:
-    """Add the outputs of a node to the constants, and return True, if they depend on no input."""
+    """Return True if a node depends on no input; its outputs are then added to the constants."""
     names = [name for name in node.input if name]
     shaped = node.op_type in {"Shape", "Size"} and node.input[0] in static
     if node.op_type.startswith("Random") or node.op_type in _SUBGRAPHS:

@@ -46,7 +46,7 @@ class LossTooLarge(WorkError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the caller decides."""
+    """Decisions of the caller."""
 
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     method: str | None = None
@@ -205,7 +205,7 @@ class Importer:
     def _remarks(
         self, candidates: Sequence[Candidate], best: Candidate, widened: frozenset[str]
     ) -> list[str]:
-        """Return what was folded and chosen, in words."""
+        """Return the folds and choices in words."""
         folds = self.folds
         tried = ", ".join(f"{each.name} {each.comparison.error:.4g}" for each in candidates)
         behind = f"{folds['forward']} into those behind; {folds['kept']} kept"

@@ -55,14 +55,16 @@ _NEAREST: Final[Mapping[str, str]] = {
     "Where": "Clip or Mul", "TopK": "ArgMax", "RNN": "GRU", "GridSample": "Resize",
     "NonMaxSuppression": "the raw boxes as outputs", "Div": "Mul with a constant",
 }  # fmt: skip
-"""What to write in place of an operator that is not supported."""
+"""The nearest supported form of an operator."""
 
 Steps: TypeAlias = Iterable[Step]
 
 
 def plan_of(graph: FloatGraph) -> Plan:
     """Return the steps of a graph. Raises ModelRefused, with the name of the node and the cure."""
-    plan = Plan([], dict(graph.shapes), graph.inputs, list(graph.outputs), list(graph.outputs))
+    outputs = list(graph.outputs)
+    plan = Plan([], graph.shapes, graph.inputs, outputs, list(outputs))
+    plan.observable = frozenset(graph.shapes)
     nodes = take_endings(plan, [FloatNode(proto, graph) for proto in graph.nodes])
     for node in nodes:
         plan.steps.extend(_steps_of(node))
@@ -176,14 +178,40 @@ def _recurrent(node: FloatNode) -> Steps:
             raise node.refused("its initial state must be zeros")
     if node.has(4) and not node.is_constant(4):
         raise node.refused("sequence_lens: export for one length")
-    if any(node.proto.output[1:]) and not _unread(node, node.proto.output[1:]):
-        raise node.refused("only its first output (all steps) is supported: slice the last step")
-    return [
-        Recurrent(
-            *_tensors(node), node.kind, weights, recurrence, bias, hidden,
-            node.text("direction", "forward"), bool(node.integer("linear_before_reset", 0)),
-        )
-    ]  # fmt: skip
+    outputs = [*node.proto.output, "", ""]
+    if outputs[2] and not _unread(node, outputs[2:]):
+        raise node.refused("its memory (third output) is read: only states are supported")
+    rows = outputs[0] or f"{outputs[1]}:rows"
+    time, batch, _ = node.input_shape(0)
+    node.graph.shapes[rows] = (time, len(weights), batch, hidden)
+    step = Recurrent(
+        node.name, (node.input(0),), rows, node.kind, weights, recurrence, bias, hidden,
+        node.text("direction", "forward"), bool(node.integer("linear_before_reset", 0)),
+    )  # fmt: skip
+    if not outputs[1] or _unread(node, outputs[1:2]):
+        return [step]
+    return [step, *_last_states(node, step, outputs[1])]
+
+
+def _last_states(node: FloatNode, step: Recurrent, output: str) -> Steps:
+    """Return the steps that make the second output: each direction's last state."""
+    shapes = node.graph.shapes
+    time, directions, batch, hidden = shapes[step.output]
+    size, ones = (1, 1, batch, hidden), (1, 1, 1, 1)
+    parts: list[str] = []
+    for direction in range(directions):
+        backward = step.direction == "reverse" or direction == 1
+        begin = (0 if backward else time - 1, direction, 0, 0)
+        parts.append(f"{output}:{direction}")
+        shapes[parts[-1]] = size
+        yield Slice(f"{node.name}:{direction}", (step.output,), parts[-1], begin, ones, size)
+    if directions == 1:
+        yield Reshape(f"{node.name}:state", (parts[0],), output)
+        return
+    both = f"{output}:both"
+    shapes[both] = (1, directions, batch, hidden)
+    yield Concat(f"{node.name}:both", tuple(parts), both, 1)
+    yield Reshape(f"{node.name}:state", (both,), output)
 
 
 def _unread(node: FloatNode, names: Sequence[str]) -> bool:
@@ -367,7 +395,7 @@ def _gather(node: FloatNode) -> Steps:
     begin, step, size = [0] * len(shape), [1] * len(shape), list(shape)
     begin[axis], step[axis], size[axis] = places[0], by, len(places)
     cut = f"{node.output}:slice"
-    node.graph.shapes[cut] = tuple(size)  # type: ignore[index]
+    node.graph.shapes[cut] = tuple(size)
     name, inputs, output = _tensors(node)
     return [
         Slice(f"{name}:slice", inputs, cut, tuple(begin), tuple(step), tuple(size)),
@@ -410,8 +438,8 @@ def _blocks(node: FloatNode) -> Steps:
     name, inputs, output = _tensors(node)
     first, second = f"{output}:view", f"{output}:turned"
     shapes = node.graph.shapes
-    shapes[first] = (items, *seen)  # type: ignore[index]
-    shapes[second] = (items, *(seen[axis] for axis in axes))  # type: ignore[index]
+    shapes[first] = (items, *seen)
+    shapes[second] = (items, *(seen[axis] for axis in axes))
     return [
         Reshape(f"{name}:view", inputs, first),
         Transpose(f"{name}:turned", (first,), second, (0, *(axis + 1 for axis in axes))),
@@ -451,7 +479,7 @@ def _find_magnitudes(plan: Plan) -> None:
 
 
 def _square_of(step: Step | None) -> str:
-    """Return the tensor of which a step is the square, an empty name if it is none."""
+    """Return the tensor of which a step is the square, an empty name for another step."""
     if isinstance(step, Function) and step.label == "square":
         return step.inputs[0]
     if isinstance(step, Multiply) and step.inputs[0] == step.inputs[-1]:

@@ -95,7 +95,7 @@ def observe(run: Runner, names: Sequence[str], items: Sequence[Feeds]) -> dict[s
 def observed_names(plan: Plan) -> list[str]:
     """Return the tensors whose values are needed: those of steps, and those before activations."""
     raw = [step.raw for step in plan.steps if isinstance(step, Product) and step.raw]
-    made = [step.output for step in plan.steps if ":" not in step.output]
+    made = [step.output for step in plan.steps if step.output in plan.observable]
     return list(dict.fromkeys([*plan.inputs, *made, *raw]))
 
 

@@ -33,8 +33,8 @@ class FloatNode:
 
     @property
     def output(self) -> str:
-        """Name of the first output."""
-        return self.proto.output[0]
+        """Name of the first output that is not left out."""
+        return next(name for name in self.proto.output if name)
 
     @property
     def shape(self) -> tuple[int, ...]:

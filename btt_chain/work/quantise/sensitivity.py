@@ -36,7 +36,7 @@ def widening(
     kept = wide_outputs(plan, groups)
     errors: dict[str, float] = {}
     for group, members in groups.members.items():
-        names = [name for name in members if name in graph.shapes]
+        names = [name for name in members if name in plan.observable]
         if group in kept or not names or numbers[names[0]].kind is not Kind.I8:
             continue
         rounded = runner(_rounded(graph.proto, names, numbers[names[0]]), plan.outputs)

@@ -214,6 +214,8 @@ class Plan:
     results: list[str]
     """Outputs of the file, in the same order."""
     endings: list[Ending | None] = field(default_factory=list)
+    observable: frozenset[str] = frozenset()
+    """Tensors of the file; some steps make others."""
 
     def readers(self) -> dict[str, list[Step]]:
         """Return the steps that read each tensor."""

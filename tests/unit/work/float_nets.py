@@ -52,10 +52,10 @@ class Net:
         return self.node("Conv", x, self.weights(outside, inside, *size), bias, **attributes)
 
     def batch_norm(self, x: str, channels: int, variance: Sequence[float] | None = None) -> str:
-        spread = self.rng.uniform(0.5, 2, channels) if variance is None else variance
+        variances = self.rng.uniform(0.5, 2, channels) if variance is None else variance
         columns = (
             self.rng.uniform(0.5, 1.5, channels), self.rng.normal(0, 0.3, channels),
-            self.rng.normal(0, 0.3, channels), spread,
+            self.rng.normal(0, 0.3, channels), variances,
         )  # fmt: skip
         return self.node("BatchNormalization", x, *map(self.constant, columns))
 

@@ -369,7 +369,7 @@ def test_outputs_that_the_layer_does_not_make_are_refused(name: str) -> None:
 
 def test_a_single_row_is_not_a_sequence() -> None:
     made = Builder(Kind.I8, (3,))
-    op = Scan(u16(0), NOTHING, Cell.LSTM, u16(2), False)  # noqa: FBT003
+    op = Scan(u16(0), NOTHING, Cell.LSTM, u16(2), False)
     made.node("scan", op, Numbers(Kind.I8), (6,), good().records())
 
     with pytest.raises(ModelRefused, match=r"'scan'.*needs a row for each step"):
