@@ -81,6 +81,8 @@ def loaded(path: Path) -> onnx.ModelProto:
                 f"its weights lie in {missing[0]!r}, which is missing: put it next to the file"
             )
         onnx.load_external_data_for_model(model, str(path.parent))
+        for output in model.graph.output:
+            output.type.tensor_type.shape.SetInParent()  # the checker wants one; it is derived
         onnx.checker.check_model(model)
     except (DecodeError, UnicodeDecodeError, ValueError) as broken:
         raise ModelRefused(f"no valid ONNX model: {broken}") from None

@@ -74,8 +74,6 @@ class Net:
             [helper.make_empty_tensor_value_info(name) for name in outputs],
             [numpy_helper.from_array(array, name) for name, array in self.constants.items()],
         )
-        for value in graph.output:
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
         model.ir_version = 9
         return onnx.shape_inference.infer_shapes(model)
