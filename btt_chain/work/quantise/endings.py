@@ -34,7 +34,23 @@ def take_endings(plan: Plan, nodes: list[FloatNode]) -> list[FloatNode]:
         removed.add(node.output)
         plan.outputs[number] = node.input(0)
         plan.endings.append(_ending(node))
+    _merge_results(plan)
     return [node for node in nodes if node.output not in removed]
+
+
+def _merge_results(plan: Plan) -> None:
+    """Leave out outputs of the file that are another one with its ending."""
+    kept: list[int] = []
+    for number, name in enumerate(plan.outputs):
+        first = next((other for other in kept if plan.outputs[other] == name), None)
+        if first is None:
+            kept.append(number)
+        elif plan.endings[first] is None:
+            plan.endings[first] = plan.endings[number]
+            plan.results[first] = plan.results[number]
+    plan.outputs = [plan.outputs[number] for number in kept]
+    plan.results = [plan.results[number] for number in kept]
+    plan.endings = [plan.endings[number] for number in kept]
 
 
 def _ending(node: FloatNode) -> Ending:

@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.onnx_import.forms import ONNX, operator_set
+from btt_chain.work.quantise.rewriting import endings_last, remove_states
 
 try:
     import onnxruntime
@@ -47,6 +48,8 @@ class FloatGraph:
     shapes: dict[str, tuple[int, ...]]
     """Of every input and of every output of a node; those of further steps are added."""
     opset: int
+    left_out: Sequence[str] = ()
+    """Inputs and outputs of the file that hold states of recurrent layers; the first are 0."""
 
     @property
     def nodes(self) -> Sequence[onnx.NodeProto]:
@@ -112,8 +115,9 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
     for name, array in constants.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelRefused(f"constant {name!r} has NaN or infinite numbers: train it anew")
+    left_out = remove_states(model, constants)
     _fix_shapes(model, constants, shapes)
-    nodes = _without_aliases(model)
+    nodes = endings_last(_without_aliases(model), model)
     for _ in range(MAX_ROUNDS):
         static = _inferred(model, nodes, constants)
         remaining = [node for node in nodes if not _fold(node, constants, static, opset)]
@@ -123,7 +127,7 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
     for node in nodes:
         _check_node(node)
     proto = _model_of(model, _needed(nodes, model), constants)
-    return FloatGraph(proto, constants, _shapes(proto), opset)
+    return FloatGraph(proto, constants, _shapes(proto), opset, left_out)
 
 
 def _check_node(node: onnx.NodeProto) -> None:

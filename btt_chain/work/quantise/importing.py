@@ -213,6 +213,9 @@ class Importer:
             f"affine steps folded: {folds['back']} into the product before, {behind}",
             f"ranges: {best.name} (mean error over the held-back items: {tried})",
         ]
+        if self.graph.left_out:
+            names = ", ".join(self.graph.left_out)
+            remarks.append(f"states of recurrent layers are left out, the first is 0: {names}")
         if widened:
             remarks.append(f"16 bits: {', '.join(sorted(widened))}")
         for name, ending in zip(self.plan.results, self.plan.endings, strict=True):

@@ -72,6 +72,7 @@ def plan_of(graph: FloatGraph) -> Plan:
         if name in graph.constants:
             raise ModelRefused(f"output {name!r} is constant: export the model without it")
     _find_magnitudes(plan)
+    _find_wraps(plan)
     _join_functions(plan)
     plan.drop_unused()
     return plan
@@ -485,6 +486,48 @@ def _square_of(step: Step | None) -> str:
     if isinstance(step, Multiply) and step.inputs[0] == step.inputs[-1]:
         return step.inputs[0]
     return ""
+
+
+def _find_wraps(plan: Plan) -> None:
+    """Replace a tensor between its own last and first places by a circular padding."""
+    makers = plan.makers()
+    for at, step in enumerate(plan.steps):
+        if not isinstance(step, Concat) or not 2 <= len(step.inputs) <= 3:
+            continue
+        for middle, name in enumerate(step.inputs[:2]):
+            before, after = step.inputs[:middle], step.inputs[middle + 1 :]
+            if len(before) > 1 or len(after) > 1:
+                continue
+            sides = plan.shapes[name]
+            head = [_end_of(makers.get(part), name, sides, step.axis) for part in before]
+            tail = [_start_of(makers.get(part), name, sides, step.axis) for part in after]
+            if all((*head, *tail)):
+                pads = [[0] * len(sides), [0] * len(sides)]
+                pads[0][step.axis], pads[1][step.axis] = sum(head), sum(tail)
+                first, last = (tuple(column) for column in pads)
+                plan.steps[at] = Pad(step.name, (name,), step.output, first, last, "wrap")
+                break
+
+
+def _end_of(step: Step | None, name: str, sides: Sequence[int], axis: int) -> int:
+    """Return how many of the last places of a tensor a step cuts out; 0 if it does not."""
+    size = _cut_of(step, name, sides, axis)
+    return size if isinstance(step, Slice) and step.begin[axis] == sides[axis] - size else 0
+
+
+def _start_of(step: Step | None, name: str, sides: Sequence[int], axis: int) -> int:
+    """Return how many of the first places of a tensor a step cuts out; 0 if it does not."""
+    size = _cut_of(step, name, sides, axis)
+    return size if isinstance(step, Slice) and step.begin[axis] == 0 else 0
+
+
+def _cut_of(step: Step | None, name: str, sides: Sequence[int], axis: int) -> int:
+    """Return how many successive places of one axis a step cuts out; 0 if it does another thing."""
+    if not isinstance(step, Slice) or step.inputs[0] != name or step.step[axis] != 1:
+        return 0
+    others = [size for at, size in enumerate(step.size) if at != axis]
+    whole = [size for at, size in enumerate(sides) if at != axis]
+    return step.size[axis] if others == whole else 0
 
 
 Chain: TypeAlias = dict[str, RealFunction]
