@@ -334,7 +334,8 @@ def _execute(model: onnx.ModelProto) -> _Execute:
     """Return the execution of a model. Raises ModelRefused if the engine does not take it."""
     try:
         if onnxruntime is None:
-            return _guarded(ReferenceEvaluator(model).run)
+            reference = ReferenceEvaluator(model)
+            return _guarded(lambda names, feeds: [*reference.run(list(names), feeds)])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

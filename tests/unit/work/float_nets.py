@@ -32,11 +32,14 @@ class Net:
         self.constants[name] = np.asarray(values, kind)
         return name
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: object) -> str:
-        names = [f"t{len(self.nodes)}"] + [f"t{len(self.nodes)}_{at}" for at in range(1, outputs)]
-        self.nodes.append(
-            helper.make_node(kind, inputs, names, f"{kind.lower()}{len(self.nodes)}", **attributes)
-        )
+    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
+        """Add a node; the attribute `outputs` is the number of its outputs."""
+        count = attributes.pop("outputs", 1)
+        assert isinstance(count, int)
+        names = [f"t{len(self.nodes)}"] + [f"t{len(self.nodes)}_{at}" for at in range(1, count)]
+        made = helper.make_node(kind, inputs, names, f"{kind.lower()}{len(self.nodes)}")
+        made.attribute.extend(helper.make_attribute(*pair) for pair in attributes.items())
+        self.nodes.append(made)
         return names[0]
 
     def weights(self, *shape: int) -> str:
