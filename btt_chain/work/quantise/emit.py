@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from functools import singledispatch
 
+from btt_chain.work.errors import ModelRefused
 from btt_chain.work.quantise.emit_elements import (
     emit_affine,
     emit_concat,
@@ -47,30 +48,31 @@ from btt_chain.work.quantise.steps import (
     Transpose,
 )  # fmt: skip
 
-_EMITTERS: Final[Mapping[type[Step], Callable[[Emitter, Any], Placed]]] = {
-    Affine: emit_affine,
-    AveragePool: emit_average_pool,
-    Concat: emit_concat,
-    Function: emit_function,
-    Hypot: emit_hypot,
-    MaxPool: emit_max_pool,
-    Mean: emit_mean,
-    Multiply: emit_multiply,
-    Pad: emit_pad,
-    Product: emit_product,
-    Recurrent: emit_recurrent,
-    Reshape: emit_reshape,
-    Resize: emit_resize,
-    Slice: emit_slice,
-    Total: emit_total,
-    Transpose: emit_transpose,
-}
+
+@singledispatch
+def emit(step: Step, _: Emitter) -> Placed:
+    """Add a step to the graph. Raises ModelRefused, with the name of the node."""
+    raise ModelRefused.at(step.name, f"{type(step).__name__} has no exact form")
+
+
+emit.register(Affine)(emit_affine)
+emit.register(AveragePool)(emit_average_pool)
+emit.register(Concat)(emit_concat)
+emit.register(Function)(emit_function)
+emit.register(Hypot)(emit_hypot)
+emit.register(MaxPool)(emit_max_pool)
+emit.register(Mean)(emit_mean)
+emit.register(Multiply)(emit_multiply)
+emit.register(Pad)(emit_pad)
+emit.register(Product)(emit_product)
+emit.register(Recurrent)(emit_recurrent)
+emit.register(Reshape)(emit_reshape)
+emit.register(Resize)(emit_resize)
+emit.register(Slice)(emit_slice)
+emit.register(Total)(emit_total)
+emit.register(Transpose)(emit_transpose)
 
 
 def emitted(plan: Plan, numbers: Mapping[str, RealNumbers], corrections: Corrections) -> Quantised:
     """Return the model of a plan. Raises ModelRefused, with the name of the node."""
-    return Emitter(plan, numbers, corrections).emitted(_emit)
-
-
-def _emit(emitter: Emitter, step: Step) -> Placed:
-    return _EMITTERS[type(step)](emitter, step)
+    return Emitter(plan, numbers, corrections).emitted(emit)

@@ -29,7 +29,7 @@ TABLE_STEPS: Final = 16
 TABLE_HALF: Final = 2048
 
 
-def emit_function(emitter: Emitter, step: Function) -> Placed:
+def emit_function(step: Function, emitter: Emitter) -> Placed:
     """Emit a table of the function."""
     value, read, made = emitter.placed[step.inputs[0]], emitter.read(step), emitter.made(step)
     if read.kind in BYTES:
@@ -45,7 +45,7 @@ def emit_function(emitter: Emitter, step: Function) -> Placed:
     return replace(value, tensor=tensor)
 
 
-def emit_affine(emitter: Emitter, step: Affine) -> Placed:
+def emit_affine(step: Affine, emitter: Emitter) -> Placed:
     """Emit factors and offsets: for channels, or for each element."""
     value = emitter.placed[step.inputs[0]]
     if len(step.axes) == 1:
@@ -85,7 +85,7 @@ def _affined(
     )  # fmt: skip
 
 
-def emit_total(emitter: Emitter, step: Total) -> Placed:
+def emit_total(step: Total, emitter: Emitter) -> Placed:
     """Emit a sum."""
     a = emitter.placed[step.inputs[0]]
     b = emitter.ordered(step, emitter.placed[step.inputs[1]], a.order)
@@ -99,7 +99,7 @@ def emit_total(emitter: Emitter, step: Total) -> Placed:
     return replace(a, tensor=tensor)
 
 
-def emit_multiply(emitter: Emitter, step: Multiply) -> Placed:
+def emit_multiply(step: Multiply, emitter: Emitter) -> Placed:
     """Emit a product of two tensors."""
     a, b = (emitter.placed[name] for name in step.inputs)
     lacking = len(a.shape) - len(b.shape)
@@ -112,7 +112,7 @@ def emit_multiply(emitter: Emitter, step: Multiply) -> Placed:
     return replace(a, tensor=tensor)
 
 
-def emit_hypot(emitter: Emitter, step: Hypot) -> Placed:
+def emit_hypot(step: Hypot, emitter: Emitter) -> Placed:
     """Emit a magnitude."""
     a = emitter.placed[step.inputs[0]]
     b = emitter.ordered(step, emitter.placed[step.inputs[1]], a.order)
@@ -122,7 +122,7 @@ def emit_hypot(emitter: Emitter, step: Hypot) -> Placed:
     return replace(a, tensor=tensor)
 
 
-def emit_concat(emitter: Emitter, step: Concat) -> Placed:
+def emit_concat(step: Concat, emitter: Emitter) -> Placed:
     """Emit a join, with all parts in the numbers of the result."""
     shape, made = emitter.shape(step), emitter.made(step)
     axes = trimmed(shape, [axis for axis in range(len(shape)) if axis != step.axis])

@@ -29,7 +29,7 @@ _MODES: Final = {
 }  # fmt: skip
 
 
-def emit_max_pool(emitter: Emitter, step: MaxPool) -> Placed:
+def emit_max_pool(step: MaxPool, emitter: Emitter) -> Placed:
     """Emit a maximum of windows."""
     value = emitter.windows_of(step, step.inputs[0])
     seen = window_of(step, step.frame, int(value.shape[0] > 1))
@@ -40,7 +40,7 @@ def emit_max_pool(emitter: Emitter, step: MaxPool) -> Placed:
     )
 
 
-def emit_average_pool(emitter: Emitter, step: AveragePool) -> Placed:
+def emit_average_pool(step: AveragePool, emitter: Emitter) -> Placed:
     """Emit a mean of windows."""
     value = emitter.windows_of(step, step.inputs[0])
     seen = window_of(step, step.frame, int(value.shape[0] > 1))
@@ -50,7 +50,7 @@ def emit_average_pool(emitter: Emitter, step: AveragePool) -> Placed:
     return Placed(tensor, emitter.shape(step), value.order)
 
 
-def emit_mean(emitter: Emitter, step: Mean) -> Placed:
+def emit_mean(step: Mean, emitter: Emitter) -> Placed:
     """Emit a mean: the other axes as lines of an image, so that a proof opens one line."""
     value, made = emitter.placed[step.inputs[0]], emitter.made(step)
     length = prod(value.shape[axis] for axis in step.axes)
@@ -73,7 +73,7 @@ def emit_mean(emitter: Emitter, step: Mean) -> Placed:
     return Placed(tensor, shape, tuple(kept) or (0,))
 
 
-def emit_resize(emitter: Emitter, step: Resize) -> Placed:
+def emit_resize(step: Resize, emitter: Emitter) -> Placed:
     """Emit another size."""
     value = emitter.windows_of(step, step.inputs[0])
     shape = emitter.shape(step)
@@ -85,14 +85,14 @@ def emit_resize(emitter: Emitter, step: Resize) -> Placed:
     return Placed(tensor, shape, value.order)
 
 
-def emit_transpose(emitter: Emitter, step: Transpose) -> Placed:
+def emit_transpose(step: Transpose, emitter: Emitter) -> Placed:
     """Return the same tensor with other names of axes."""
     value = emitter.placed[step.inputs[0]]
     order = tuple(step.axes.index(axis) for axis in value.order)
     return Placed(value.tensor, emitter.shape(step), order)
 
 
-def emit_reshape(emitter: Emitter, step: Reshape) -> Placed:
+def emit_reshape(step: Reshape, emitter: Emitter) -> Placed:
     """Return the same tensor where only axes of size 1 differ, else emit a move."""
     value, shape = emitter.placed[step.inputs[0]], emitter.shape(step)
     old = [axis for axis, size in enumerate(value.shape) if size > 1]
@@ -106,7 +106,7 @@ def emit_reshape(emitter: Emitter, step: Reshape) -> Placed:
     return Placed(tensor, shape, tuple(order))
 
 
-def emit_slice(emitter: Emitter, step: Slice) -> Placed:
+def emit_slice(step: Slice, emitter: Emitter) -> Placed:
     """Emit a part of a tensor."""
     value, shape = emitter.placed[step.inputs[0]], emitter.shape(step)
     columns = (
@@ -119,7 +119,7 @@ def emit_slice(emitter: Emitter, step: Slice) -> Placed:
     )
 
 
-def emit_pad(emitter: Emitter, step: Pad) -> Placed:
+def emit_pad(step: Pad, emitter: Emitter) -> Placed:
     """Emit a padded tensor."""
     value, shape = emitter.placed[step.inputs[0]], emitter.shape(step)
     lacking = [axis for axis, size in enumerate(shape) if size > 1 and axis not in value.order]

@@ -17,7 +17,7 @@ from btt_chain.work.quantise.weights import WEIGHT, columns_of, covers, weight_s
 from btt_chain.work.tensors import Kind
 
 
-def emit_product(emitter: Emitter, step: Product) -> Placed:
+def emit_product(step: Product, emitter: Emitter) -> Placed:
     """Emit a product, fused with its activation."""
     placed = _windowed(emitter, step, step.frame) if step.frame else _rows(emitter, step)
     emitter.products[step.output] = placed.tensor
@@ -114,7 +114,7 @@ def _constants(
     return np.ascontiguousarray(whole), biases.astype(np.int32), scales
 
 
-def emit_recurrent(emitter: Emitter, step: Recurrent) -> Placed:
+def emit_recurrent(step: Recurrent, emitter: Emitter) -> Placed:
     """Emit a recurrent layer: a node for each direction, cut to its states, and joined."""
     value, made = emitter.placed[step.inputs[0]], emitter.made(step)
     time, batch, width = value.shape

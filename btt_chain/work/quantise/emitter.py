@@ -142,7 +142,7 @@ class Emitter:
     products: dict[str, int] = field(init=False, default_factory=dict)
     _names: set[str] = field(init=False, default_factory=set)
 
-    def emitted(self, emit: Callable[[Emitter, Step], Placed]) -> Quantised:
+    def emitted(self, emit: Callable[[Step, Emitter], Placed]) -> Quantised:
         """Build the model; `emit` adds a step. Raises ModelRefused, with the name of the node."""
         plan = self.plan
         inputs = [Port(name, plan.shapes[name], sequence(plan, name)) for name in plan.inputs]
@@ -155,7 +155,7 @@ class Emitter:
                 self.builder.add_input(kind, sides, zero, scale)
             self.placed[port.name] = Placed(number, port.shape, port.order)
         for step in plan.steps:
-            self.placed[step.output] = emit(self, step)
+            self.placed[step.output] = emit(step, self)
         results = [self.placed[name] for name in plan.outputs]
         scales = [self.numbers[name].scale for name in plan.outputs]
         for name, result in zip(plan.outputs, results, strict=True):

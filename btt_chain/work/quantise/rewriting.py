@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
@@ -79,7 +79,7 @@ def _replaced(
     nodes: list[onnx.NodeProto], old: list[onnx.NodeProto], new: list[onnx.NodeProto]
 ) -> list[onnx.NodeProto]:
     """Return nodes with some of them replaced, at the place of the last one."""
-    gone: list[Any] = [id(node) for node in old]
+    gone = {id(node) for node in old}
     made: list[onnx.NodeProto] = []
     for node in nodes:
         if node is old[-1]:

@@ -92,7 +92,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_import_says_what_the_model_is(files: Path) -> None:
     found = document("model", "show", str(files / "net.btt"))
 
-    assert found["input"] == {"kind": "I8", "shape": [3]}
+    assert found["inputs"] == [{"kind": "I8", "shape": [3]}]
     assert (found["macs"], found["nodes"]) == (6, 1)
     assert found["preparation"] == PREPARE
     shown = run("model", "show", str(files / "net.btt"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -249,7 +250,7 @@ def test_labels_give_accuracy_and_area_of_both_models(tmp_path: Path) -> None:
     importer = _plan(net, tmp_path, y)
     test = items(2, 60, x=(1, 8))
     run = runner(importer.graph.proto, [y])
-    labels = np.array([int(run(feeds)[y].argmax()) for feeds in test])
+    labels = np.array([int(run(feeds)[y].argmax()) for feeds in test], np.int64)
     labels[:6] = (labels[:6] + 1) % 3
     result = importer.quantised(items(1, 24, x=(1, 8)), test, labels)
     (output,) = result.comparison.outputs
@@ -262,24 +263,22 @@ def test_labels_give_accuracy_and_area_of_both_models(tmp_path: Path) -> None:
     assert "accuracy float 0.9000" in " ".join(result.comparison.lines())
 
 
-def _agreement(**more: object) -> Agreement:
-    plain: dict[str, object] = {
-        "name": "a<b", "decided": 10, "equal": 9, "dice": None, "largest_error": 0.5,
-        "mean_error": 0.1, "by_class": {0: (6, 6), 1: (4, 3)}, "margins": [0.2],
-    }  # fmt: skip
-    return Agreement(**(plain | more))  # type: ignore[arg-type]
+AGREEMENT = Agreement(
+    name="a<b", decided=10, equal=9, dice=None, largest_error=0.5, mean_error=0.1,
+    by_class={0: (6, 6), 1: (4, 3)}, margins=[0.2],
+)  # fmt: skip
 
 
 def test_both_limits_decide() -> None:
-    good = _agreement(equal=10)
+    good = replace(AGREEMENT, equal=10)
     assert Comparison(10, True, [good]).passes(0.98)
-    assert not Comparison(10, True, [good, _agreement()]).passes(0.98)
-    assert Comparison(10, True, [_agreement()]).passes(0.9)
-    assert not Comparison(10, True, [_agreement(equal=10, dice=0.96)]).passes(0.98)
+    assert not Comparison(10, True, [good, AGREEMENT]).passes(0.98)
+    assert Comparison(10, True, [AGREEMENT]).passes(0.9)
+    assert not Comparison(10, True, [replace(good, dice=0.96)]).passes(0.98)
 
 
 def test_a_report_is_text_json_and_a_picture() -> None:
-    comparison = Comparison(10, False, [_agreement(dice=0.98)])
+    comparison = Comparison(10, False, [replace(AGREEMENT, dice=0.98)])
     text = "\n".join(comparison.lines())
     assert "not independent" in text
     assert "9 of 10 decisions equal (90.00%)" in text

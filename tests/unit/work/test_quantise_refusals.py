@@ -45,7 +45,7 @@ NODES: dict[str, tuple[Net, str]] = {
         _one("Resize", np.zeros(0), np.array([1, 1, 2, 2]), mode="cubic"),
         "mode cubic: nearest and linear are supported",
     ),
-    "uncounted pads": (
+    "pads left out": (
         _one("AveragePool", kernel_shape=[3, 3], pads=[1] * 4),
         "with pads, only count_include_pad=1 is supported",
     ),
