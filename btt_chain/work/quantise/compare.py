@@ -115,9 +115,9 @@ class Comparison:
         """The largest mean error."""
         return max(output.mean_error for output in self.outputs)
 
-    def passes(self, least: float) -> bool:
+    def passes(self, least: float, dice: float = MIN_DICE) -> bool:
         """Return True if enough decisions are equal, and masks are alike."""
-        return self.agreement >= least and self.dice >= MIN_DICE
+        return self.agreement >= least and self.dice >= dice
 
     def lines(self) -> list[str]:
         """Return the comparison in words."""

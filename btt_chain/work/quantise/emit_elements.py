@@ -34,11 +34,11 @@ def emit_function(step: Function, emitter: Emitter) -> Placed:
     value, read, made = emitter.placed[step.inputs[0]], emitter.read(step), emitter.made(step)
     if read.kind in BYTES:
         entries = np.arange(read.kind.low, read.kind.high + 1) - read.zero
-        values = tabled(step.apply, entries * read.scale, made)
+        values = tabled(step.apply, entries, read.scale, made)
         tensor = emitter.builder.table(emitter.name(step), value.tensor, values, made.numbers())
     else:
         entries = np.arange(-TABLE_HALF, TABLE_HALF) * TABLE_STEPS
-        values = tabled(step.apply, entries * read.scale, made)
+        values = tabled(step.apply, entries, read.scale, made)
         tensor = emitter.builder.wide_table(
             emitter.name(step), value.tensor, values, made.numbers()
         )
@@ -148,7 +148,7 @@ def _rescaled(
         return tensor
     if read.kind in BYTES and made.kind in BYTES:
         entries = np.arange(read.kind.low, read.kind.high + 1) - read.zero
-        values = tabled(np.asarray, entries * read.scale, made)
+        values = tabled(np.asarray, entries, read.scale, made)
         return emitter.builder.table(emitter.name(step, ":numbers"), tensor, values, made.numbers())
     channels = emitter.builder.tensor(tensor).dims[-1]
     return _affined(emitter, step, tensor, (np.ones(channels), np.zeros(channels)), read, made)

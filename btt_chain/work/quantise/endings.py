@@ -72,11 +72,11 @@ def applied(ending: Ending | None, values: Float64s) -> Float64s:
     if ending.kind == "Sigmoid":
         return sigmoid(values)
     if ending.kind == "ArgMax":
-        return values.argmax(ending.axis).astype(np.float64)
+        return np.asarray(values.argmax(ending.axis), np.float64)
     shifted = values - values.max(ending.axis, keepdims=True)
     total = np.log(np.exp(shifted).sum(ending.axis, keepdims=True))
     logarithms: Float64s = shifted - total
-    return logarithms if ending.kind == "LogSoftmax" else np.exp(logarithms)
+    return logarithms if ending.kind == "LogSoftmax" else np.asarray(np.exp(logarithms))
 
 
 def decisions(ending: Ending | None, values: Float64s, axis: int) -> Array:
@@ -89,4 +89,4 @@ def decisions(ending: Ending | None, values: Float64s, axis: int) -> Array:
     at = axis if ending is None else ending.axis
     if values.shape[at] == 1:
         return (values > 0).astype(np.int64)
-    return values.argmax(at)
+    return np.asarray(values.argmax(at))

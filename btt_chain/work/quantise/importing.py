@@ -9,11 +9,11 @@ from typing import Final
 
 from btt_chain.work.errors import WorkError
 from btt_chain.work.package import Preparation
-from btt_chain.work.quantise.compare import Comparison, Labels, compared
+from btt_chain.work.quantise.compare import MIN_DICE, Comparison, Labels, compared
 from btt_chain.work.quantise.correction import channel_means, corrections_of
 from btt_chain.work.quantise.emit import emitted
 from btt_chain.work.quantise.emitter import Corrections, Port, Quantised, sequence
-from btt_chain.work.quantise.floats import Feeds, FloatGraph, float_graph, runner
+from btt_chain.work.quantise.floats import Array, Feeds, FloatGraph, float_graph, runner
 from btt_chain.work.quantise.folding import fold
 from btt_chain.work.quantise.items import check_calibration, read_folder
 from btt_chain.work.quantise.patterns import plan_of
@@ -77,6 +77,23 @@ def no_report(_stage: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """The float model over the calibration items."""
+
+    seen: Mapping[str, Histogram]
+    means: Corrections
+    """Mean sum of each channel of each product."""
+    used: Sequence[Feeds]
+    held: Sequence[Feeds]
+    exact: Mapping[int, dict[str, Array]]
+    """Outputs for all items, by the identity of each."""
+
+    def exact_of(self, feeds: Feeds) -> dict[str, Array]:
+        """Return the float outputs for an item."""
+        return self.exact[id(feeds)]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One way to choose the numbers, and its agreement over the items that were held back."""
 
@@ -126,16 +143,11 @@ class Importer:
         Raises LossTooLarge, unless that is accepted, and ModelRefused.
         """
         check_calibration(calibration)
-        held = list(calibration[HELD_BACK - 1 :: HELD_BACK])
-        used = [item for at, item in enumerate(calibration) if at % HELD_BACK != HELD_BACK - 1]
-        names = observed_names(self.plan)
-        run = runner(self.graph.proto, names)
         self.report("observing the float model")
-        seen = observe(run, names, used)
-        means = channel_means(self.plan, run, used)
-        candidates = self._candidates(seen, means, used, held)
+        observed = self._observed(calibration)
+        candidates = self._candidates(observed)
         best = min(candidates, key=lambda each: (each.comparison.error, each.corrected))
-        best, widened = self._widened(best, seen, means, used, held)
+        best, widened = self._widened(best, observed)
         self.report("comparing")
         comparison = compared(
             best.quantised, self.plan, runner(self.graph.proto, self.plan.outputs),
@@ -146,59 +158,66 @@ class Importer:
         remarks = self._remarks(candidates, best, widened)
         return Imported(best.quantised, self.plan, self.graph, remarks, comparison)
 
-    def _candidates(
-        self,
-        seen: Mapping[str, Histogram],
-        means: Corrections,
-        used: Sequence[Feeds],
-        held: Sequence[Feeds],
-    ) -> list[Candidate]:
+    def _observed(self, calibration: Sequence[Feeds]) -> Observed:
+        """Execute the float model over the calibration items."""
+        held = list(calibration[HELD_BACK - 1 :: HELD_BACK])
+        used = [item for at, item in enumerate(calibration) if at % HELD_BACK != HELD_BACK - 1]
+        names = observed_names(self.plan)
+        run = runner(self.graph.proto, names)
+        exact = runner(self.graph.proto, self.plan.outputs)
+        return Observed(
+            observe(run, names, used),
+            channel_means(self.plan, run, used),
+            used,
+            held,
+            {id(feeds): exact(feeds) for feeds in calibration},
+        )
+
+    def _candidates(self, observed: Observed) -> list[Candidate]:
         methods = METHODS if self.settings.method is None else (self.settings.method,)
         candidates: list[Candidate] = []
         for method in methods:
             self.report(f"trying {method}")
-            plain = self._candidate(method, seen, {}, held, frozenset())
+            plain = self._candidate(method, observed, {}, observed.held)
             candidates.append(plain)
-            added = corrections_of(plain.quantised, means, used)
-            candidates.append(self._candidate(method, seen, added, held, frozenset()))
+            added = corrections_of(plain.quantised, observed.means, observed.used)
+            candidates.append(self._candidate(method, observed, added, observed.held))
         return candidates
 
     def _candidate(
         self,
         method: str,
-        seen: Mapping[str, Histogram],
+        observed: Observed,
         added: Corrections,
-        held: Sequence[Feeds],
-        wide: frozenset[str],
+        items: Sequence[Feeds],
+        wide: frozenset[str] = frozenset(),
     ) -> Candidate:
-        numbers = numbers_of(self.plan, self.groups, seen, method, wide)
+        """Return a candidate, compared over some of the calibration items."""
+        numbers = numbers_of(self.plan, self.groups, observed.seen, method, wide)
         quantised = emitted(self.plan, numbers, added)
-        run = runner(self.graph.proto, self.plan.outputs)
-        comparison = compared(quantised, self.plan, run, held, independent=True)
+        comparison = compared(quantised, self.plan, observed.exact_of, items, independent=True)
         return Candidate(method, bool(added), quantised, comparison)
 
-    def _widened(
-        self,
-        best: Candidate,
-        seen: Mapping[str, Histogram],
-        means: Corrections,
-        used: Sequence[Feeds],
-        held: Sequence[Feeds],
-    ) -> tuple[Candidate, frozenset[str]]:
-        """Return the candidate with 16 bits where they pay, and the tensors that have them."""
+    def _widened(self, best: Candidate, observed: Observed) -> tuple[Candidate, frozenset[str]]:
+        """Return the candidate with 16 bits where they pay, and the tensors that have them.
+
+        It is compared over all calibration items: those that were held back are few. Half of the
+        loss that is allowed is kept for other items.
+        """
         widened: frozenset[str] = frozenset()
         if best.comparison.passes(self.settings.least):
             return best, widened
-        order = widening(self.graph, self.plan, self.groups, best.quantised.numbers, held)
+        numbers, items = best.quantised.numbers, [*observed.used, *observed.held]
+        order = widening(self.graph, self.plan, self.groups, numbers, observed.held)
         for wide in within_budget(self.plan, self.groups, order, self.settings.budget):
             self.report(f"16 bits in {len(wide)} tensors")
-            plain = self._candidate(best.method, seen, {}, held, wide)
+            tried = self._candidate(best.method, observed, {}, items, wide)
             if best.corrected:
-                added = corrections_of(plain.quantised, means, used)
-                plain = self._candidate(best.method, seen, added, held, wide)
-            if plain.comparison.error < best.comparison.error:
-                best, widened = plain, wide
-            if best.comparison.passes(self.settings.least):
+                added = corrections_of(tried.quantised, observed.means, observed.used)
+                tried = self._candidate(best.method, observed, added, items, wide)
+            if not widened or tried.comparison.error < best.comparison.error:
+                best, widened = tried, wide
+            if best.comparison.passes(halfway(self.settings.least), halfway(MIN_DICE)):
                 break
         return best, widened
 
@@ -222,3 +241,8 @@ class Importer:
             if ending is not None:
                 remarks.append(f"{ending.kind} of output {name!r} is left to the reader of results")
         return remarks
+
+
+def halfway(share: float) -> float:
+    """Return the share with half of the loss."""
+    return (1 + share) / 2

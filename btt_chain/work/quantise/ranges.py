@@ -13,6 +13,7 @@ from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Float64s
 from btt_chain.work.quantise.floats import Array, Feeds, Runner
 from btt_chain.work.quantise.steps import (
+    Concat,
     Function,
     Hypot,
     MaxPool,
@@ -23,6 +24,7 @@ from btt_chain.work.quantise.steps import (
     Reshape,
     Resize,
     Slice,
+    Step,
     Transpose,
 )
 from btt_chain.work.tensors import Kind
@@ -70,7 +72,8 @@ class Histogram:
     def middles(self) -> Float64s:
         """The middle of each bin."""
         width = (self.high - self.low) / BINS
-        return self.low + (np.arange(BINS) + 0.5) * width
+        middles: Float64s = self.low + (np.arange(BINS, dtype=np.float64) + 0.5) * width
+        return middles
 
 
 def observe(run: Runner, names: Sequence[str], items: Sequence[Feeds]) -> dict[str, Histogram]:
@@ -134,9 +137,22 @@ class Groups:
                 self._join(step.inputs[0], step.output)
             elif isinstance(step, Hypot):
                 self._join(*step.inputs)
+        self._cells = {self.of(step.output) for step in plan.steps if isinstance(step, Recurrent)}
+        readers, makers = plan.readers(), plan.makers()
+        for step in plan.steps:
+            if isinstance(step, Concat):
+                for name in step.inputs:
+                    alone = readers[name] == [step] and name not in plan.outputs
+                    if _may_share(makers.get(name), alone=alone):
+                        self._join_parts(name, step.output)
         self.members: dict[str, list[str]] = {}
         for name in [*plan.inputs, *(step.output for step in plan.steps)]:
             self.members.setdefault(self.of(name), []).append(name)
+
+    def _join_parts(self, part: str, whole: str) -> None:
+        """Join a part with its whole, unless one holds states, whose numbers are fixed."""
+        if not self._cells.intersection((self.of(part), self.of(whole))):
+            self._join(part, whole)
 
     def of(self, name: str) -> str:
         """Return the name of the group of a tensor."""
@@ -148,6 +164,14 @@ class Groups:
         a, b = self.of(first), self.of(second)
         if a != b:
             self._parents[b] = a
+
+
+def _may_share(maker: Step | None, *, alone: bool) -> bool:
+    """Return True if a part of a `Concat` may be made in the numbers of the whole.
+
+    So a part without another reader is rounded once, and a growing whole not again with each part.
+    """
+    return isinstance(maker, Concat) or (alone and not isinstance(maker, _SAME_NUMBERS))
 
 
 def numbers_of(

@@ -64,8 +64,8 @@ def _rounded(proto: onnx.ModelProto, names: Sequence[str], numbers: RealNumbers)
     whole = onnx.ModelProto()
     whole.CopyFrom(proto)
     graph = whole.graph
-    graph.initializer.append(numpy_helper.from_array(np.float32(numbers.scale), ":scale"))
-    graph.initializer.append(numpy_helper.from_array(np.int8(numbers.zero), ":zero"))
+    graph.initializer.append(numpy_helper.from_array(np.array(numbers.scale, np.float32), ":scale"))
+    graph.initializer.append(numpy_helper.from_array(np.array(numbers.zero, np.int8), ":zero"))
     chosen = set(names)
     nodes: list[onnx.NodeProto] = []
     for value in graph.input:
@@ -116,6 +116,7 @@ def within_budget(
 
 def _macs(plan: Plan, step: Product) -> int:
     """Return the multiplications of a product."""
+    outputs, *inner = map(int, step.weights.shape)
     if step.transposed:
-        return prod(plan.shapes[step.inputs[0]]) * prod(step.weights.shape) // step.weights.shape[1]
-    return prod(plan.shapes[step.output]) * prod(step.weights.shape[1:])
+        return prod(plan.shapes[step.inputs[0]]) * outputs * prod(inner[1:]) // step.groups
+    return prod(plan.shapes[step.output]) * prod(inner)

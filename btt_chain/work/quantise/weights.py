@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.work.build import window
 from btt_chain.work.errors import ModelRefused
@@ -41,8 +42,11 @@ def weight_scales(weights: Float64s, bias: Float64s, read: RealNumbers) -> Float
     return scales
 
 
-def tabled(apply: RealFunction, arguments: Float64s, made: RealNumbers) -> list[int]:
-    """Return the elements of a function of real numbers; NaN and infinity become the ends."""
+def tabled(
+    apply: RealFunction, elements: NDArray[np.int64], scale: float, made: RealNumbers
+) -> list[int]:
+    """Return the elements of a function of elements times a scale; infinity becomes an end."""
+    arguments = elements.astype(np.float64) * scale
     with np.errstate(all="ignore"):
         values = np.nan_to_num(np.asarray(apply(arguments)) / made.scale, nan=0.0)
     whole = np.clip(np.rint(values) + made.zero, made.kind.low, made.kind.high)

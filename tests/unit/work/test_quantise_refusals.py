@@ -13,8 +13,10 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'
 import onnx
 from onnx import helper
 
+from btt_chain.scale import u32
 from btt_chain.work.errors import InputRefused, ModelRefused, WorkError
 from btt_chain.work.inputs.common import UnreadableInput
+from btt_chain.work.model import scale_bits
 from btt_chain.work.package import Picture, Preparation
 from btt_chain.work.quantise.floats import is_quantised
 from btt_chain.work.quantise.importing import Importer, LossTooLarge, Settings
@@ -206,7 +208,7 @@ def test_pictures_are_prepared_as_for_jobs(tmp_path: Path) -> None:
     folder.mkdir()
     pixels = np.random.default_rng(1).integers(0, 256, (6, 6, 3), np.uint8)
     image.fromarray(pixels).save(folder / "a.png")
-    half = [np.float32(0.5).view(np.uint32)]
+    half = [u32(scale_bits(0.5))]
 
     (read,) = importer.read(folder, Preparation(Picture(), half, half))
 
