@@ -5,6 +5,7 @@ The model then returns the numbers before them, in 16 bits, and loses nothing.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -60,7 +61,8 @@ def _ending(node: FloatNode) -> Ending:
         return Ending(node.kind)
     default = {"ArgMax": 0}.get(node.kind, -1 if node.graph.opset >= _LAST_AXIS else 1)
     axis = node.integer("axis", default) % rank
-    if node.kind != "ArgMax" and node.graph.opset < _LAST_AXIS and axis != rank - 1:
+    alone = prod(node.input_shape(0)[axis + 1 :]) == 1
+    if node.kind != "ArgMax" and node.graph.opset < _LAST_AXIS and not alone:
         raise node.refused(f"before opset 13, {node.kind} takes all axes from {axis} on as one")
     return Ending(node.kind, axis)
 

@@ -166,7 +166,7 @@ class Importer:
         run = runner(self.graph.proto, names)
         exact = runner(self.graph.proto, self.plan.outputs)
         return Observed(
-            observe(run, names, used),
+            observe(run, names, used, counted=self.settings.method != "minmax"),
             channel_means(self.plan, run, used),
             used,
             held,

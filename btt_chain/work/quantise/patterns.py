@@ -71,6 +71,9 @@ def plan_of(graph: FloatGraph) -> Plan:
     for name in plan.outputs:
         if name in graph.constants:
             raise ModelRefused(f"output {name!r} is constant: export the model without it")
+    for step in plan.steps:
+        if step.output.endswith(":padded") and step.output not in plan.observable:
+            plan.ranges_of[step.output] = step.output.removesuffix(":padded")
     _find_magnitudes(plan)
     _find_wraps(plan)
     _join_functions(plan)
@@ -244,6 +247,13 @@ def _two(node: FloatNode) -> Steps:
     return [Total(*_tensors(node, 0, 1), by=(1.0, sign))]
 
 
+def _sum(node: FloatNode) -> Steps:
+    """Convert Sum of two tensors."""
+    if len(node.proto.input) != 2:
+        raise node.refused("adds more or fewer than two tensors: write it with Add")
+    return _two(node)
+
+
 def _with_constant(node: FloatNode, at: int) -> Step:
     """Return a sum or product with a constant as an affine step, a quotient by x as a function."""
     constant = node.reals(at)
@@ -259,6 +269,7 @@ def _with_constant(node: FloatNode, at: int) -> Step:
         return Function(*_tensors(node, 1), lambda x: number / x, "Div")
     factor, offset = {
         "Add": (ones, values),
+        "Sum": (ones, values),
         "Mul": (values, nothing),
         "Sub": (-ones, values) if at == 0 else (ones, -values),
         "Div": (1 / values if node.kind == "Div" else values, nothing),
@@ -278,9 +289,26 @@ def _average_pool(node: FloatNode) -> Steps:
     frame = node.frame(node.integers("kernel_shape", []))
     if node.integer("ceil_mode", 0):
         raise node.refused("ceil_mode: pad the image with Pad, and set it to 0")
-    if frame.is_padded and not node.integer("count_include_pad", 0):
-        raise node.refused("with pads, only count_include_pad=1 is supported")
-    return [AveragePool(*_tensors(node), frame)]
+    if not frame.is_padded or node.integer("count_include_pad", 0):
+        return [AveragePool(*_tensors(node), frame)]
+    # The mean of the places within the image: that of all places times their share.
+    name, inputs, output = _tensors(node)
+    whole = f"{output}:padded"
+    node.graph.shapes[whole] = node.shape
+    factor = np.ones([1] * len(node.shape))
+    sides = node.input_shape(0)[2:]
+    for axis, (size, step, before) in enumerate(
+        zip(frame.size, frame.step, frame.before, strict=True)
+    ):
+        first = np.arange(node.shape[axis + 2]) * step - before
+        inside = np.minimum(first + size, sides[axis]) - np.maximum(first, 0)
+        row = [1] * len(node.shape)
+        row[axis + 2] = len(first)
+        factor = factor * (size / inside).reshape(row)
+    return [
+        AveragePool(f"{name}:padded", inputs, whole, frame),
+        Affine(name, (whole,), output, factor, np.zeros([1] * len(node.shape))),
+    ]
 
 
 def _global_average(node: FloatNode) -> Steps:
@@ -456,7 +484,7 @@ _CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
     "GlobalAveragePool": _global_average, "Identity": _reshape, "LSTM": _recurrent,
     "MatMul": _matmul, "MaxPool": _max_pool, "Mul": _two, "Pad": _pad,
     "ReduceMean": _reduce_mean, "Reshape": _reshape, "Resize": _resize, "Slice": _slice,
-    "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape, "Sub": _two,
+    "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape, "Sub": _two, "Sum": _sum,
     "Tile": _expand, "Transpose": _transpose, "Unsqueeze": _reshape, "Upsample": _resize,
 }  # fmt: skip
 """Operators of ONNX besides functions of one element."""

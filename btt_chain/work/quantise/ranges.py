@@ -76,8 +76,10 @@ class Histogram:
         return middles
 
 
-def observe(run: Runner, names: Sequence[str], items: Sequence[Feeds]) -> dict[str, Histogram]:
-    """Return histograms of tensors, in two passes over the items."""
+def observe(
+    run: Runner, names: Sequence[str], items: Sequence[Feeds], *, counted: bool = True
+) -> dict[str, Histogram]:
+    """Return histograms of tensors, in two passes over the items; without counts in one."""
     ends: dict[str, tuple[float, float]] = dict.fromkeys(names, (0.0, 0.0))
     for feeds in items:
         for name, array in run(feeds).items():
@@ -89,9 +91,12 @@ def observe(run: Runner, names: Sequence[str], items: Sequence[Feeds]) -> dict[s
             ends[name] = min(low, float(array.min())), max(high, float(array.max()))
     ends = {name: (low, max(high, low + MIN_RANGE)) for name, (low, high) in ends.items()}
     counts = {name: np.zeros(BINS) for name in names}
-    for feeds in items:
+    for feeds in items if counted else ():
         for name, array in run(feeds).items():
-            counts[name] += np.histogram(array, BINS, ends[name])[0]
+            low, high = ends[name]
+            places = ((array.astype(np.float32) - low) * (BINS / (high - low))).astype(np.int32)
+            clipped_places = np.clip(places.reshape(-1), 0, BINS - 1)
+            counts[name] += np.bincount(clipped_places, minlength=BINS)
     return {name: Histogram(*ends[name], counts[name]) for name in names}
 
 
@@ -137,6 +142,8 @@ class Groups:
                 self._join(step.inputs[0], step.output)
             elif isinstance(step, Hypot):
                 self._join(*step.inputs)
+        for name, like in plan.ranges_of.items():
+            self._join(name, like)
         self._cells = {self.of(step.output) for step in plan.steps if isinstance(step, Recurrent)}
         readers, makers = plan.readers(), plan.makers()
         for step in plan.steps:

@@ -214,6 +214,8 @@ class Plan:
     results: list[str]
     """Outputs of the file, in the same order."""
     endings: list[Ending | None] = field(default_factory=list)
+    ranges_of: dict[str, str] = field(default_factory=dict)
+    """Tensors that the file does not have, and those of the file whose range they have."""
     observable: frozenset[str] = frozenset()
     """Tensors of the file; some steps make others."""
 

@@ -17,7 +17,16 @@ from btt_chain.work.quantise.endings import applied, decisions
 from btt_chain.work.quantise.floats import runner
 from btt_chain.work.quantise.importing import Importer, Settings
 from btt_chain.work.quantise.ranges import BINS, Histogram, RealNumbers, clipped
-from btt_chain.work.quantise.steps import Affine, Ending, Function, Hypot, Pad, Product, Step
+from btt_chain.work.quantise.steps import (
+    Affine,
+    AveragePool,
+    Ending,
+    Function,
+    Hypot,
+    Pad,
+    Product,
+    Step,
+)
 from btt_chain.work.quantise.weights import weight_scales
 from btt_chain.work.tensors import Kind
 from unit.work.float_nets import Net, items
@@ -146,6 +155,76 @@ def test_constant_shapes_vanish(tmp_path: Path) -> None:
     shape = net.node("Concat", count, net.constant([-1], "i8"), axis=0)
     importer = _plan(net, tmp_path, net.dense(net.node("Reshape", h, shape), 64, 3))
     assert [node.op_type for node in importer.graph.nodes] == ["Conv", "Reshape", "Gemm"]
+
+
+def test_a_tensor_between_its_own_ends_is_a_circular_padding(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 12]})
+    h = net.conv("x", 2, 3, 3)
+    axis = net.constant([2], "i8")
+    head = net.node("Slice", h, net.constant([-2], "i8"), net.constant([1 << 40], "i8"), axis)
+    tail = net.node("Slice", h, net.constant([0], "i8"), net.constant([3], "i8"), axis)
+    importer = _plan(net, tmp_path, net.conv(net.node("Concat", head, h, tail, axis=2), 3, 2, 5))
+    assert _kinds(importer) == [Product, Pad, Product]
+    result = importer.quantised(items(1, 24, x=(1, 2, 12)), items(2, 24, x=(1, 2, 12)))
+    assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_means_leave_padding_out(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 7, 8]})
+    h = net.conv("x", 2, 4, 1, 1)
+    pooled = net.node("AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 1])
+    importer = _plan(net, tmp_path, net.conv(pooled, 4, 3, 1, 1))
+    assert _kinds(importer) == [Product, AveragePool, Affine, Product]
+    result = importer.quantised(items(1, 24, x=(1, 2, 7, 8)), items(2, 24, x=(1, 2, 7, 8)))
+    assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_states_before_the_first_row_are_zero(tmp_path: Path) -> None:
+    net = Net({"x": [6, 1, 4], "h": [1, 1, 5], "c": [1, 1, 5]})
+    constants = [net.constant(net.rng.normal(0, 0.5, shape)) for shape in ((1, 20, 4), (1, 20, 5))]
+    y = net.node("LSTM", "x", *constants, "", "", "h", "c", hidden_size=5, outputs=3)
+    h = net.node("Squeeze", y, net.constant([1], "i8"))
+    out = net.node("MatMul", h, net.weights(5, 2))
+    importer = _plan(net, tmp_path, out, f"{y}_1", f"{y}_2")
+    assert importer.graph.left_out == ["h", "c", f"{y}_1", f"{y}_2"]
+    assert importer.plan.inputs == ["x"]
+    result = importer.quantised(items(1, 24, x=(6, 1, 4)), items(2, 24, x=(6, 1, 4)))
+    assert result.comparison.agreement > 0.95
+    assert any("left out" in remark for remark in result.remarks)
+
+
+def test_a_sigmoid_before_moves_is_an_ending(tmp_path: Path) -> None:
+    net = Net({"x": [4, 8]})
+    h = net.node("Sigmoid", net.dense("x", 8, 1))
+    y = net.node("Reshape", h, net.constant([1, 4], "i8"))
+    importer = _plan(net, tmp_path, y)
+    assert [node.op_type for node in importer.graph.nodes] == ["Gemm", "Reshape", "Sigmoid"]
+    (ending,) = importer.plan.endings
+    assert ending is not None
+    assert ending.kind == "Sigmoid"
+    result = importer.quantised(items(1, 24, x=(4, 8)), items(2, 24, x=(4, 8)))
+    assert result.quantised.model.graph.made[0].kind is Kind.I16
+    assert result.comparison.agreement > 0.95
+
+
+def test_an_output_and_its_softmax_are_one_result(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 8]})
+    h = net.dense("x", 8, 3)
+    y = net.node("Softmax", h, axis=1)
+    importer = _plan(net, tmp_path, h, y)
+    assert (importer.plan.outputs, importer.plan.results) == ([h], [y])
+
+
+def test_parts_of_a_growing_concatenation_are_rounded_once(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 3, 6, 6]})
+    h = net.conv("x", 3, 4, 3, 3, pads=[1] * 4)
+    for channels in (4, 6, 8):
+        part = net.conv(net.relu(h), channels, 2, 3, 3, pads=[1] * 4)
+        h = net.node("Concat", h, part, axis=1)
+    importer = _plan(net, tmp_path, net.conv(h, 10, 2, 1, 1))
+    result = importer.quantised(items(1, 24, x=(1, 3, 6, 6)), items(2, 24, x=(1, 3, 6, 6)))
+    names = [node.name for node in result.quantised.model.graph.nodes]
+    assert [name for name in names if name.endswith(":numbers")] == ["concat3:numbers"]
 
 
 @pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "wrap"])
