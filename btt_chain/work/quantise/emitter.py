@@ -155,7 +155,14 @@ class Emitter:
                 self.builder.add_input(kind, sides, zero, scale)
             self.placed[port.name] = Placed(number, port.shape, port.order)
         for step in plan.steps:
-            self.placed[step.output] = emit(step, self)
+            placed = self.placed[step.output] = emit(step, self)
+            dims = self.builder.tensor(placed.tensor).dims
+            if placed.shape != plan.shapes[step.output] or list(dims) != placed.sides():
+                raise ModelRefused.at(
+                    step.name,
+                    f"makes {dims} here, {plan.shapes[step.output]} in the float model: it is not "
+                    "read as the file means it",
+                )
         results = [self.placed[name] for name in plan.outputs]
         scales = [self.numbers[name].scale for name in plan.outputs]
         for name, result in zip(plan.outputs, results, strict=True):

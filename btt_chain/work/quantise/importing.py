@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from btt_chain.work.errors import WorkError
+from btt_chain.work.errors import InputRefused, WorkError
 from btt_chain.work.package import Preparation
 from btt_chain.work.quantise.compare import MIN_DICE, Comparison, Labels, compared
 from btt_chain.work.quantise.correction import channel_means, corrections_of
@@ -143,6 +143,10 @@ class Importer:
         Raises LossTooLarge, unless that is accepted, and ModelRefused.
         """
         check_calibration(calibration)
+        if labels is not None and (items is None or labels.size % len(items)):
+            raise InputRefused(
+                f"{labels.size} labels for {len(items or ())} items: give one for each decision"
+            )
         self.report("observing the float model")
         observed = self._observed(calibration)
         candidates = self._candidates(observed)
@@ -155,6 +159,9 @@ class Importer:
         )  # fmt: skip
         if not comparison.passes(self.settings.least) and not self.settings.accept_loss:
             raise LossTooLarge(comparison, self.settings.least)
+        if labels is not None and all(output.accuracy is None for output in comparison.outputs):
+            counts = ", ".join(str(output.decided) for output in comparison.outputs)
+            raise InputRefused(f"{labels.size} labels, but the outputs have {counts} decisions")
         remarks = self._remarks(candidates, best, widened)
         return Imported(best.quantised, self.plan, self.graph, remarks, comparison)
 
@@ -211,10 +218,10 @@ class Importer:
         order = widening(self.graph, self.plan, self.groups, numbers, observed.held)
         for wide in within_budget(self.plan, self.groups, order, self.settings.budget):
             self.report(f"16 bits in {len(wide)} tensors")
-            tried = self._candidate(best.method, observed, {}, items, wide)
-            if best.corrected:
-                added = corrections_of(tried.quantised, observed.means, observed.used)
-                tried = self._candidate(best.method, observed, added, items, wide)
+            plain = self._candidate(best.method, observed, {}, items, wide)
+            added = corrections_of(plain.quantised, observed.means, observed.used)
+            corrected = self._candidate(best.method, observed, added, items, wide)
+            tried = min(plain, corrected, key=lambda each: each.comparison.error)
             if not widened or tried.comparison.error < best.comparison.error:
                 best, widened = tried, wide
             if best.comparison.passes(halfway(self.settings.least), halfway(MIN_DICE)):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
+import onnx
 
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Float64s
@@ -229,6 +230,8 @@ def _unread(node: FloatNode, names: Sequence[str]) -> bool:
 
 def _two(node: FloatNode) -> Steps:
     """Convert Add, Sub, Mul and Div."""
+    if node.attribute("broadcast", None) is not None or node.attribute("axis", None) is not None:
+        raise node.refused("broadcasts by an attribute: convert the model to opset 7 or later")
     constants = [at for at in (0, 1) if node.is_constant(at)]
     if constants:
         return [_with_constant(node, constants[0])]
@@ -347,6 +350,12 @@ def _resize(node: FloatNode) -> Steps:
 
 
 def _reshape(node: FloatNode) -> Steps:
+    return [Reshape(*_tensors(node))]
+
+
+def _cast(node: FloatNode) -> Steps:
+    if node.integer("to", 0) != onnx.TensorProto.FLOAT:
+        raise node.refused("casts activations to other numbers than float32: export without it")
     return [Reshape(*_tensors(node))]
 
 
@@ -478,6 +487,7 @@ def _blocks(node: FloatNode) -> Steps:
 
 _CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
     "Add": _two, "AveragePool": _average_pool, "BatchNormalization": _batch_norm,
+    "Cast": _cast,
     "Concat": _concat, "Conv": _conv, "ConvTranspose": _conv_transposed,
     "DepthToSpace": _blocks, "Div": _two, "Dropout": _reshape, "Expand": _expand,
     "Flatten": _reshape, "GRU": _recurrent, "Gather": _gather, "Gemm": _gemm,

@@ -18,6 +18,7 @@ from btt_chain.work.errors import InputRefused, ModelRefused, WorkError
 from btt_chain.work.inputs.common import UnreadableInput
 from btt_chain.work.model import scale_bits
 from btt_chain.work.package import Picture, Preparation
+from btt_chain.work.quantise import floats
 from btt_chain.work.quantise.floats import is_quantised
 from btt_chain.work.quantise.importing import Importer, LossTooLarge, Settings
 from btt_chain.work.quantise.items import read_labels
@@ -47,9 +48,9 @@ NODES: dict[str, tuple[Net, str]] = {
         _one("Resize", np.zeros(0), np.array([1, 1, 2, 2]), mode="cubic"),
         "mode cubic: nearest and linear are supported",
     ),
-    "pads left out": (
-        _one("AveragePool", kernel_shape=[3, 3], pads=[1] * 4),
-        "with pads, only count_include_pad=1 is supported",
+    "rounded up": (
+        _one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+        "ceil_mode: pad the image with Pad, and set it to 0",
     ),
     "sum of constants by rows": (
         _one("Gather", [3, 1, 2], axis=1),
@@ -230,3 +231,28 @@ def test_other_labels_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(WorkError, match=r"labels.csv: labels are whole numbers or names"):
         read_labels(tmp_path / "labels.csv", ["no", "yes"])
+
+
+def test_labels_must_be_as_many_as_decisions(tmp_path: Path) -> None:
+    importer = _importer(tmp_path)
+    importer.settings = Settings(method="minmax", accept_loss=True)
+    calibration = items(1, 12, x=(1, 3, 6, 6))
+    for count, why in ((7, "7 labels for 12 items"), (24, "24 labels, but the outputs have 12")):
+        with pytest.raises(InputRefused, match=why):
+            importer.quantised(calibration, calibration, np.zeros(count, np.int64))
+
+
+def test_the_reference_of_onnx_gives_the_same_floats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration = items(1, 12, x=(1, 3, 6, 6))
+    settings = Settings(method="minmax", accept_loss=True)
+    results = []
+    for engine in (floats.onnxruntime, None):
+        monkeypatch.setattr(floats, "onnxruntime", engine)
+        importer = _importer(tmp_path)
+        importer.settings = settings
+        results.append(importer.quantised(calibration))
+    first, second = (result.comparison.outputs[0] for result in results)
+    assert first.equal == second.equal
+    assert first.mean_error == pytest.approx(second.mean_error, rel=0.05)
