@@ -86,6 +86,9 @@ TURN_SECONDS: Final = 0.04
 OFFERED_TO: Final = 4
 """Maximum number of peers that are offered such messages at a heartbeat."""
 
+OFFER_TURNS: Final = 10
+"""Turns between two offers, where they are longer than the second of a heartbeat."""
+
 FOREIGN: Final = 200
 """Cost of a message on a topic that we did not join."""
 
@@ -134,6 +137,8 @@ class ContainedGossipSub(GossipSub):
         self._turns: dict[str, tuple[float, list[ID]]] = {}
         """For each topic of messages that go to few peers: the end of the current turn, and all
         peers in the order in which they are sent those messages."""
+        self._next_offers = 0.0
+        """Time before which no messages to few peers are offered again."""
         self._refused_before: dict[ID, set[bytes]] = {}
         """Messages that peers refused before the last heartbeat."""
 
@@ -232,9 +237,12 @@ class ContainedGossipSub(GossipSub):
         far as known, members of the mesh as well; the library offers all, and not to the mesh.
         """
         offers = super().gossip_heartbeat()
+        are_due = self._are_offers_due()
         for topic in self._turns:
             for offer in offers.values():
                 offer.pop(topic, None)
+            if not are_due:
+                continue
             order, offered = self._subscribers(topic), 0
             random.shuffle(order)
             for peer_id in order:
@@ -242,6 +250,15 @@ class ContainedGossipSub(GossipSub):
                     offers[peer_id][topic] = missed
                     offered += 1
         return offers
+
+    def _are_offers_due(self) -> bool:
+        """Return True at each heartbeat, or less often where long slots leave time (`turn_ms`)."""
+        now, wait = trio.current_time(), self._turn_seconds * OFFER_TURNS
+        if now < self._next_offers:
+            return False
+        # Heartbeats are a second apart, not to the millisecond.
+        self._next_offers = now + wait - 0.5 if wait > 1 else now
+        return True
 
     def _offer(self, peer_id: ID, topic: str) -> list[bytes]:
         """Return the recent messages of a topic that a peer misses: they are offered to it now."""

@@ -20,7 +20,7 @@ from runtime.constants import BTT
 from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
 
 MAX_NODES: Final = 512
-MAX_TABLES: Final = 43
+MAX_TABLES: Final = 24
 """Number of tables that fit into a manifest beside the maximum number of nodes."""
 ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
 SIDE: Final = 16

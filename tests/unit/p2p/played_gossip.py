@@ -57,9 +57,9 @@ class Hostless(ContainedPubsub):
 class Node:
     """A router whose RPCs to each peer can be taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn_seconds: float = gossip.TURN_SECONDS) -> None:
         gossip.install()
-        self.router = ContainedGossipSub()
+        self.router = ContainedGossipSub(turn_seconds)
         self.pubsub = Hostless(self.router)
         self.router.pubsub = self.pubsub
         self.router.mesh[NAME] = set()

@@ -89,6 +89,21 @@ def test_what_few_were_sent_is_offered_to_some_of_the_rest_until_all_have_it() -
     play(test)
 
 
+def test_where_slots_are_long_every_second_heartbeat_offers() -> None:
+    async def test() -> None:
+        node = Node(turn_seconds=0.2)
+        node.has(PEERS, in_mesh=8)
+        await node.publish(b"vote", sender=PEERS[0], to=NAMES[:12], few=FEW)
+        await node.sent()
+        counts: list[int] = []
+        for _ in range(4):
+            counts.append(len(await heartbeat(node)))
+            await trio.sleep(1.01)
+        assert counts == [OFFERED_TO, 0, OFFERED_TO, 0]
+
+    play(test)
+
+
 # --- meshes -------------------------------------------------------------------------
 
 

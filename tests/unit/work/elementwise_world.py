@@ -41,67 +41,67 @@ def records(rng: Generator, kind: Kind, count: int, shift: int) -> tuple[Int32s,
 
 
 def affine(rng: Generator) -> Builder:
-    given, out = any_numbers(rng), any_numbers(rng)
+    entry, out = any_numbers(rng), any_numbers(rng)
     shape = tuple(int(size) for size in rng.integers(2, 6, int(rng.integers(1, 4))))
-    made = Builder(given.kind, shape, given.zero)
+    builder = Builder(entry.kind, shape, entry.zero)
     shift = int(rng.choice([0, 1, 8, 15, 22, 29]))
     count = math.prod(shape) if rng.integers(2) else shape[-1]
     bounds = Numbers(out.kind, out.zero, low=out.zero) if rng.integers(2) else out
-    made.affine("affine", 0, *records(rng, given.kind, count, shift), shift, bounds)
-    return made
+    builder.affine("affine", 0, *records(rng, entry.kind, count, shift), shift, bounds)
+    return builder
 
 
 def multiply(rng: Generator) -> Builder:
     first, second = any_numbers(rng), any_numbers(rng)
     shape = tuple(int(size) for size in rng.integers(2, 5, int(rng.integers(1, 5))))
-    made = Builder(first.kind, shape, first.zero)
+    builder = Builder(first.kind, shape, first.zero)
     repeated = [size if rng.integers(2) else 1 for size in shape]
-    other = made.add_input(second.kind, repeated, second.zero)
+    other = builder.add_input(second.kind, repeated, second.zero)
     widths = [15 if numbers.kind is Kind.I16 else 8 for numbers in (first, second)]
     # Powers of two make ties, which must go to even.
     scale = float(rng.choice([1.0, rng.uniform(0.5, 2)])) * 2.0 ** (8 - sum(widths))
-    made.multiply("product", 0, other, scale, any_numbers(rng))
-    return made
+    builder.multiply("product", 0, other, scale, any_numbers(rng))
+    return builder
 
 
 def gated(rng: Generator) -> Builder:
     """Channels times a function of their means: without leaves, a factor is computed, too."""
-    given = any_numbers(rng, Kind.I8)
-    made = Builder(given.kind, (2, 3, 4), given.zero)
-    other = made.add_input(Kind.U8, (1, 1, 4), 9)
-    gates = made.table("gates", other, rng.integers(0, 256, 256).tolist(), Numbers(Kind.U8))
-    made.multiply("gated", 0, gates, 1 / 256, any_numbers(rng))
-    return made
+    entry = any_numbers(rng, Kind.I8)
+    builder = Builder(entry.kind, (2, 3, 4), entry.zero)
+    other = builder.add_input(Kind.U8, (1, 1, 4), 9)
+    gates = builder.table("gates", other, rng.integers(0, 256, 256).tolist(), Numbers(Kind.U8))
+    builder.multiply("gated", 0, gates, 1 / 256, any_numbers(rng))
+    return builder
 
 
 def hypot(rng: Generator) -> Builder:
-    given = any_numbers(rng)
+    entry = any_numbers(rng)
     shape = tuple(int(size) for size in rng.integers(2, 6, 2))
-    made = Builder(given.kind, shape, given.zero)
-    other = made.add_input(given.kind, shape, any_numbers(rng, given.kind).zero)
-    scale = float(rng.choice([0.5, rng.uniform(0.3, 1.2)])) / (200 if given.kind is Kind.I16 else 1)
-    made.hypot("root", 0, other, scale, any_numbers(rng))
-    return made
+    builder = Builder(entry.kind, shape, entry.zero)
+    other = builder.add_input(entry.kind, shape, any_numbers(rng, entry.kind).zero)
+    scale = float(rng.choice([0.5, rng.uniform(0.3, 1.2)])) / (200 if entry.kind is Kind.I16 else 1)
+    builder.hypot("root", 0, other, scale, any_numbers(rng))
+    return builder
 
 
 def wide_table(rng: Generator) -> Builder:
-    made = Builder(Kind.I16, tuple(int(size) for size in rng.integers(2, 7, 2)))
+    builder = Builder(Kind.I16, tuple(int(size) for size in rng.integers(2, 7, 2)))
     out = any_numbers(rng)
     values = rng.integers(out.kind.low, out.kind.high + 1, 4096)
-    made.wide_table("table", 0, values.tolist(), out)
-    return made
+    builder.wide_table("table", 0, values.tolist(), out)
+    return builder
 
 
 def magnitudes(rng: Generator) -> Builder:
     """A function of a magnitude of 16 bits, scaled by channel: two nodes with constants."""
-    made = Builder(Kind.I16, (3, 5))
-    other = made.add_input(Kind.I16, (3, 5))
+    builder = Builder(Kind.I16, (3, 5))
+    other = builder.add_input(Kind.I16, (3, 5))
     i16 = Numbers(Kind.I16)
-    root = made.hypot("root", 0, other, 0.7, i16)
-    values = [entry**2 // 200 for entry in range(-2048, 2048)]
-    squares = made.wide_table("squares", root, values, i16)
-    made.affine("affine", squares, *records(rng, Kind.I16, 5, 15), 15, any_numbers(rng))
-    return made
+    root = builder.hypot("root", 0, other, 0.7, i16)
+    values = [step**2 // 200 for step in range(-2048, 2048)]
+    squares = builder.wide_table("squares", root, values, i16)
+    builder.affine("affine", squares, *records(rng, Kind.I16, 5, 15), 15, any_numbers(rng))
+    return builder
 
 
 # ---- slow integers
@@ -120,19 +120,19 @@ def binary32(total: int, bits: int) -> int:
 
 def slow_elements(
     op: Affine | Mul | Hypot | WideTable,
-    made: Sequence[Array],
+    arrays: Sequence[Array],
     tensors: Sequence[Tensor],
     out: Tensor,
     rows: Sequence[bytes],
 ) -> list[int]:
     """All elements of the output, in order."""
     positions = itertools.product(*map(range, out.dims))
-    return [_element(op, made, tensors, at, (out, rows)) for at in positions]
+    return [_element(op, arrays, tensors, at, (out, rows)) for at in positions]
 
 
 def _element(
     op: Affine | Mul | Hypot | WideTable,
-    made: Sequence[Array],
+    arrays: Sequence[Array],
     tensors: Sequence[Tensor],
     at: tuple[int, ...],
     node: tuple[Tensor, Sequence[bytes]],
@@ -141,7 +141,7 @@ def _element(
     out, rows = node
     zero, low, high = int(out.zero), out.kind.low, out.kind.high
     if isinstance(op, WideTable):
-        entry = min(max(nearest(Fraction(made[op.x][at], 16)), -2048), 2047) + 2048
+        entry = min(max(nearest(Fraction(arrays[op.x][at], 16)), -2048), 2047) + 2048
         numbers = b"".join(rows)[2 * entry : 2 * entry + 2]
         return int(struct.unpack("<h", numbers)[0])
     if isinstance(op, Affine):
@@ -149,13 +149,13 @@ def _element(
         if op.per_element:
             record = int(np.ravel_multi_index(at, out.dims))
         offset, factor = struct.unpack("<ii", rows[record])
-        total = (made[op.x][at] - int(tensors[op.x].zero)) * factor + offset
+        total = (arrays[op.x][at] - int(tensors[op.x].zero)) * factor + offset
         value = nearest(Fraction(total, 2 ** int(op.shift))) + zero
         return min(max(value, int(op.low)), int(op.high))
     dims = tensors[op.b].dims
     repeated = tuple(place % size for place, size in zip(at, dims, strict=True))
-    a = made[op.a][at] - int(tensors[op.a].zero)
-    b = made[op.b][repeated] - int(tensors[op.b].zero)
+    a = arrays[op.a][at] - int(tensors[op.a].zero)
+    b = arrays[op.b][repeated] - int(tensors[op.b].zero)
     if isinstance(op, Mul):
         value = binary32(a * b, int(op.scale))
     else:

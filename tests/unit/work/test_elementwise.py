@@ -29,10 +29,10 @@ from btt_chain.work.model import (
 from btt_chain.work.operators import Add, Affine, AveragePool, Hypot, MaxPool, Mul, Op, WideTable
 from btt_chain.work.operators.elementwise import entry_of
 from btt_chain.work.operators.numeric import KERNELS
-from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.numeric.kernel import NodeOf, node_of
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind, Tensor
-from unit.work.work_world import NOTHING, nodes_of, records_of
+from unit.work.work_world import KINDS, NOTHING, nodes_of, records_of
 
 I16 = Numbers(Kind.I16)
 SMALL_KINDS = (Kind.I8, Kind.U8, Kind.I16)
@@ -42,14 +42,14 @@ def shaped(kind: Kind, *dims: int, zero: int = 0) -> Tensor:
     return Tensor(kind, [u32(size) for size in dims], i16(zero), u16(4096))
 
 
-class Given:
+class InputLists:
     """Inputs of one node from lists."""
 
     def __init__(
         self, tensors: Sequence[Tensor], values: Sequence[Elements], constants: Constants | None
     ) -> None:
         self.tensors = tensors
-        self.values = [each.reshape(-1).tolist() for each in values]
+        self.values = [array.reshape(-1).tolist() for array in values]
         self.constants = constants
 
     def tensor(self, tensor: int) -> Tensor:
@@ -89,11 +89,11 @@ def computed(
     """All elements of one item by numpy; those in plain integers must be the same."""
     op.check("node", tensors, out)
     node = NodeOf("node", op, tensors, out)
-    made = np.empty((1, *out.dims), dtype_of(out.kind))
-    KERNELS[type(op)](node, constants).run([each[None] for each in values], made)
-    read = Given(tensors, values, constants)
+    outputs = np.empty((1, *out.dims), dtype_of(out.kind))
+    KERNELS[type(op)](node, constants).run([array[None] for array in values], outputs)
+    read = InputLists(tensors, values, constants)
     slow = [op.element(index, out, read) for index in range(out.size)]
-    assert made.reshape(-1).tolist() == slow
+    assert outputs.reshape(-1).tolist() == slow
     return slow
 
 
@@ -142,10 +142,10 @@ def test_a_product_is_rounded_twice_as_in_binary32() -> None:
     first = row(Kind.I16, 1, 3, -3, 16475, -32768)
     second = row(Kind.I16, 4096, 4096, 4096, 8147, -32768)
 
-    found = computed(Mul(u16(0), u16(1), u32(scale_bits(2.0**-13))), [a, a], a, [first, second])
+    outputs = computed(Mul(u16(0), u16(1), u32(scale_bits(2.0**-13))), [a, a], a, [first, second])
 
     # 16475 * 8147 / 2^13 is 16384.5 and a little more, which binary32 has no bits for.
-    assert found == [0, 2, -2, 16384, 32767]
+    assert outputs == [0, 2, -2, 16384, 32767]
 
 
 def test_a_factor_of_size_one_is_repeated_along_its_axis() -> None:
@@ -154,9 +154,9 @@ def test_a_factor_of_size_one_is_repeated_along_its_axis() -> None:
     factors = row(Kind.I8, 0, 1, 2, 3).reshape(2, 1, 2)
 
     op = Mul(u16(0), u16(1), u32(scale_bits(1.0)))
-    found = computed(op, [a, b], shaped(Kind.I16, 2, 2, 2), [values, factors])
+    outputs = computed(op, [a, b], shaped(Kind.I16, 2, 2, 2), [values, factors])
 
-    assert found == [0, 2, 2, 6, 12, 20, 18, 28]
+    assert outputs == [0, 2, 2, 6, 12, 20, 18, 28]
 
 
 def test_a_root_is_rounded_down_to_a_sixteenth_and_then_requantised() -> None:
@@ -188,9 +188,9 @@ def test_the_entry_of_a_wide_table_is_the_nearest_sixteenth_halves_to_even() -> 
     x = shaped(Kind.I16, len(elements))
     table = constants_of(records_of_table(np.arange(-2048, 2048).astype(np.int16)))
     values = row(Kind.I16, *elements)
-    found = computed(WideTable(u16(0), NOTHING), [x], x, [values], table)
+    outputs = computed(WideTable(u16(0), NOTHING), [x], x, [values], table)
 
-    assert found == [entry - 2048 for entry in elements.values()]
+    assert outputs == [entry - 2048 for entry in elements.values()]
 
 
 def test_a_record_of_a_wide_table_has_64_numbers_lowest_byte_first() -> None:
@@ -253,7 +253,9 @@ def test_a_product_is_exact_for_all_elements(
 @settings(deadline=None)
 @given(data=st.data(), kind=st.sampled_from(SMALL_KINDS), exponent=st.integers(-8, 8))
 def test_a_root_is_exact_for_all_elements(data: st.DataObject, kind: Kind, exponent: int) -> None:
-    (a, first), (b, second), (out, _) = (data.draw(tensors(each)) for each in (kind, kind, None))
+    (a, first), (b, second), (out, _) = (
+        data.draw(tensors(choice)) for choice in (kind, kind, None)
+    )
 
     op = Hypot(u16(0), u16(1), u32(scale_bits(1.37 * 2.0**exponent)))
     computed(op, [a, b], out, [first, second])
@@ -315,6 +317,30 @@ def test_padding_of_16_bits_is_nothing_in_a_sum_and_never_the_largest() -> None:
     assert computed(MaxPool(u16(0), seen), [x], out, [image]) == [-32768, -32768]
 
 
+@settings(deadline=None)
+@given(
+    data=st.data(), sides=st.tuples(st.integers(1, 3), st.integers(1, 3)), step=st.integers(1, 2)
+)
+def test_pools_are_exact_for_all_elements(
+    data: st.DataObject, sides: tuple[int, int], step: int
+) -> None:
+    kind = data.draw(st.sampled_from(SMALL_KINDS))
+    row_of_x, values = data.draw(tensors(kind, 24))
+    out, _ = data.draw(tensors())
+    image, zero = values.reshape(3, 4, 2), int(row_of_x.zero)
+    pads = [data.draw(st.integers(0, side - 1)) for side in sides * 2]
+    seen = window(sides, (step, step), pads)
+    high, wide = (
+        (side + before + after - size) // step + 1
+        for side, size, before, after in zip((3, 4), sides, pads[:2], pads[2:], strict=True)
+    )
+    x = shaped(kind, 3, 4, 2, zero=zero)
+
+    mean = AveragePool(u16(0), seen, u32(scale_bits(1 / math.prod(sides))))
+    computed(mean, [x], shaped(out.kind, high, wide, 2, zero=int(out.zero)), [image])
+    computed(MaxPool(u16(0), seen), [x], shaped(kind, high, wide, 2, zero=zero), [image])
+
+
 # ---- large tensors
 
 
@@ -322,27 +348,27 @@ def test_padding_of_16_bits_is_nothing_in_a_sum_and_never_the_largest() -> None:
 def test_blocks_of_large_tensors_are_computed_as_the_whole(per_element: bool) -> None:
     rng = np.random.default_rng(5)
     shape = (3, 230, 101)
-    made = Builder(Kind.I8, shape, 3)
-    gates = made.add_input(Kind.U8, (1, 230, 1))
+    builder = Builder(Kind.I8, shape, 3)
+    gates = builder.add_input(Kind.U8, (1, 230, 1))
     count = math.prod(shape) if per_element else shape[-1]
     offset, factor = (rng.integers(1, most, count).astype(np.int32) for most in (1 << 24, 1 << 20))
-    at = made.affine("affine", 0, offset, factor, 20, I16)
-    made.multiply("gated", at, gates, 2.0**-8, I16)
+    at = builder.affine("affine", 0, offset, factor, 20, I16)
+    builder.multiply("gated", at, gates, 2.0**-8, I16)
     x = rng.integers(-128, 128, (2, *shape)).astype(np.int8)
     y = rng.integers(0, 256, (2, 1, 230, 1)).astype(np.uint8)
 
-    found = Executor(made.model()).run(x, y).outputs[0]
+    outputs = Executor(builder.model()).run(x, y).outputs[0]
 
     dims = shape if per_element else (101,)
     moved = (x - 3.0) * factor.reshape(dims) + offset.reshape(dims)
     right = np.clip(np.rint(moved / 2**20), -32768, 32767) * y / 256
-    np.testing.assert_array_equal(found, np.rint(right))
+    np.testing.assert_array_equal(outputs, np.rint(right))
 
 
 def test_a_proof_about_a_wide_table_opens_one_element_and_one_leaf_of_records() -> None:
-    made = Builder(Kind.I16, (4000,))
-    made.wide_table("table", 0, [3 * entry for entry in range(-2048, 2048)], I16)
-    model = made.model()
+    builder = Builder(Kind.I16, (4000,))
+    builder.wide_table("table", 0, [3 * entry for entry in range(-2048, 2048)], I16)
+    model = builder.model()
     items = np.arange(-2000, 2000).astype(np.int16)[None] * np.int16(8)
     batch = Executor(model).run(items)
     raw = batch.item(0)
@@ -367,14 +393,30 @@ def constant(count: int, value: int) -> Int32s:
 
 
 def test_elements_are_computed_together_but_for_those_of_two_nodes_with_constants() -> None:
-    made = Builder(Kind.I16, (3, 4))
+    builder = Builder(Kind.I16, (3, 4))
     squares = [entry**2 // 130 for entry in range(-2048, 2048)]
-    root = made.hypot("root", 0, 0, 0.7, I16)
-    table = made.wide_table("table", root, squares, I16)
-    product = made.multiply("product", table, 0, 2.0**-15, I16)
-    made.affine("affine", product, constant(4, 0), constant(4, 1 << 13), 14, I16)
+    root = builder.hypot("root", 0, 0, 0.7, I16)
+    table = builder.wide_table("table", root, squares, I16)
+    product = builder.multiply("product", table, 0, 2.0**-15, I16)
+    builder.affine("affine", product, constant(4, 0), constant(4, 1 << 13), 14, I16)
 
-    graph = made.model().graph
+    graph = builder.model().graph
 
     names = [graph.nodes[number].name for number in nodes_of(graph)]
     assert names == ["table", "affine"]
+
+
+# ---- the baseline of the benchmark
+
+
+@pytest.mark.parametrize("kind", ["affine", "multiply", "hypot", "wide_table"])
+def test_each_operator_has_a_baseline_in_float32_of_its_shape(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    graph = KINDS[kind](rng).model().graph
+    node = node_of(graph, 0)
+    items = [rng.standard_normal((2, *tensor.dims), np.float32) for tensor in node.inputs]
+
+    outputs = KERNELS[type(node.op)].in_floats(node, rng)(items)
+
+    assert outputs.dtype == np.float32
+    assert outputs.shape == (2, *node.out.dims)

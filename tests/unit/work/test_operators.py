@@ -13,7 +13,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u8, u16, u32, u64
 from btt_chain.work import operators
 from btt_chain.work.build import Builder, Numbers
-from btt_chain.work.operators import Concat, LayerNorm, Linear, numeric
+from btt_chain.work.operators import Affine, Concat, LayerNorm, Linear, WideTable, numeric
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric import KERNELS, product_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
@@ -118,8 +118,10 @@ def test_a_kernel_with_constants_refuses_a_node_without_them() -> None:
     tensor = Builder(Kind.U8, (3,)).tensor(0)
     dense = Linear(u16(0), weights, u16(1), i16(0), i16(255))
     norm = LayerNorm(u16(0), u64(1), weights, u8(24))
+    affine = Affine(u16(0), weights, False, u8(0), i16(0), i16(255))
+    table = WideTable(u16(0), weights)
 
-    for op in (dense, norm):
+    for op in (dense, norm, affine, table):
         with pytest.raises(TypeError, match="node 'bare' needs its"):
             KERNELS[type(op)](NodeOf("bare", op, [tensor], tensor), None)
 

@@ -434,6 +434,18 @@ def chained(rng: Generator) -> Builder:
     return made
 
 
+def excited(rng: Generator) -> Builder:
+    """Channels times a function of their means (squeeze and excite)."""
+    made = _start(rng, (4, 4, 2))
+    seen = window((3, 3), pads=(1, 1, 1, 1))
+    image = made.conv("conv", 0, *weights(rng, 4, *seen.sizes, 2), seen, numbers(rng))
+    mean = made.average_pool("mean", image, window((4, 4)), 1 / 16, numbers(rng))
+    dense = made.linear("dense", mean, *weights(rng, 4, 4), numbers(rng))
+    gates = made.table("gates", dense, rng.integers(0, 256, 256).tolist(), Numbers(Kind.U8))
+    made.multiply("gated", image, gates, 1 / 128, numbers(rng))
+    return made
+
+
 def moved(rng: Generator) -> Builder:
     """A product, and factors of it for each element, which are two nodes with constants."""
     rows, width = _sizes(rng, 3, 12)
@@ -492,6 +504,7 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
             elementwise_world.hypot,
             elementwise_world.wide_table,
             elementwise_world.magnitudes,
+            excited,
             moved,
         )
     }

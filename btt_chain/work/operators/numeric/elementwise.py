@@ -256,8 +256,8 @@ class HypotKernel(Kernel[Hypot]):
         for at in range(0, len(flat), blocks.BLOCK_ELEMENTS):
             part = slice(at, at + blocks.BLOCK_ELEMENTS)
             squares: Int64s = np.zeros(len(flat[part]), np.int64)
-            for given, tensor in zip(inputs, self.node.inputs, strict=True):
-                term = given.reshape(-1)[part].astype(np.int64)
+            for elements, tensor in zip(inputs, self.node.inputs, strict=True):
+                term = elements.reshape(-1)[part].astype(np.int64)
                 term -= int(tensor.zero)
                 term *= term
                 squares += term
@@ -291,10 +291,10 @@ class WideTableKernel(Kernel[WideTable]):
 
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Look up some elements at a time."""
-        given, flat = inputs[0].reshape(-1).view("<u2"), made.reshape(-1)
+        bits, flat = inputs[0].reshape(-1).view("<u2"), made.reshape(-1)
         for at in range(0, len(flat), blocks.BLOCK_ELEMENTS):
             part = slice(at, at + blocks.BLOCK_ELEMENTS)
-            flat[part] = self._outputs[given[part]]
+            flat[part] = self._outputs[bits[part]]
 
     @staticmethod
     def check_constants(node: NodeOf[WideTable], constants: Constants) -> None:
