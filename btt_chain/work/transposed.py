@@ -127,7 +127,7 @@ class Phases:
         filled[(slice(None), *(slice(axis.size) for axis in self.axes))] = kernels
         taps = [number for axis in self.axes for number in (axis.taps, axis.step)]
         by_phase = filled.reshape(self.groups, -1, *taps, inputs)
-        by_phase = np.flip(by_phase, [2 + 2 * axis for axis in range(rank)])
+        by_phase = np.flip(by_phase, tuple(2 + 2 * axis for axis in range(rank)))
         phases = [3 + 2 * axis for axis in range(rank)]
         order = (0, *phases, 1, *(at - 1 for at in phases), 2 * rank + 2)
         sizes = [axis.taps for axis in self.axes]

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -169,7 +169,7 @@ def moved_twice(rng: Generator) -> Builder:
     return made
 
 
-MOVES: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+MOVES: Final[dict[str, Callable[[Generator], Builder]]] = {
     **{
         maker.__name__: maker
         for maker in (
@@ -211,7 +211,11 @@ def _slice(node: Node, made: list[Array], tensors: list[Tensor], rows: list[byte
     return [made[op.x][at] for at in itertools.product(*axes)]
 
 
-MODES: Final = {Padding.Edge: "edge", Padding.Reflect: "reflect", Padding.Wrap: "wrap"}
+MODES: Final[Mapping[Padding, Literal["edge", "reflect", "wrap"]]] = {
+    Padding.Edge: "edge",
+    Padding.Reflect: "reflect",
+    Padding.Wrap: "wrap",
+}
 
 
 def _pad(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes]) -> list[int]:
@@ -224,7 +228,7 @@ def _pad(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes]
         if op.mode is Padding.Zero:
             axes.append(np.pad(places, pads, constant_values=-1).tolist())
         else:
-            axes.append(np.pad(places, pads, MODES[op.mode]).tolist())  # type: ignore[call-overload]
+            axes.append(np.pad(places, pads, MODES[op.mode]).tolist())
     return [made[op.x].get(at, zero) for at in itertools.product(*axes)]
 
 

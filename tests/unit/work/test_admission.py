@@ -23,6 +23,7 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     Hypot,
     LayerNorm,
     Linear,
@@ -30,11 +31,15 @@ from btt_chain.work.operators import (
     MaxPool,
     Mul,
     Op,
+    Pad,
     Rearrange,
+    Resize,
+    Slice,
     Softmax,
     Table,
     WideTable,
 )
+from btt_chain.work.operators.moves import Padding
 from btt_chain.work.shapes import (
     MAX_JUDGED,
     MAX_LINES,
@@ -93,6 +98,29 @@ def unlike(op: Op, other: Tensor) -> Graph:
     return Graph([ROW, other], [Node("guilty", op, ROW)], [u16(2)])
 
 
+def numbers(*values: int) -> list[u32]:
+    return list(map(u32, values))
+
+
+def part(begin: int, step: int, size: int) -> Op:
+    """Part of the first axis of the image."""
+    return Slice(ZERO, numbers(begin, 0, 0), numbers(step, 1, 1), numbers(size, 6, 4))
+
+
+def padded(*after: int, mode: Padding = Padding.Zero) -> Op:
+    return Pad(ZERO, numbers(*(0 for _ in after)), numbers(*after), mode)
+
+
+def resized(*sides: int, linear: bool = False, asymmetric: bool = False) -> Op:
+    return Resize(ZERO, numbers(*sides), linear, asymmetric)
+
+
+def gather(rows: int, width: int) -> Op:
+    return Gather(ZERO, WEIGHTS, u32(rows), u32(width))
+
+
+IDS = Tensor(Kind.I32, [u32(4)], i16(0), u16(4096))
+
 BROKEN: dict[str, tuple[Graph, str]] = {
     "shape": (graph(conv(), shaped(5, 6, 4)), "says it makes"),
     "no image": (graph(conv(), shaped(6, 6, 4), shaped(6, 4)), "needs 2 axes and channels"),
@@ -127,6 +155,38 @@ BROKEN: dict[str, tuple[Graph, str]] = {
     "view": (graph(Rearrange(ZERO, [u32(9)], [u8(0)]), X), "cannot be seen"),
     "norm": (graph(LayerNorm(ZERO, u64(1 << 49), WEIGHTS, u8(0)), X), "epsilon"),
     "32 bits": (graph(Concat(ZERO, ZERO), shaped(6, 6, 8, kind=Kind.I32)), "cannot make I32"),
+    "slice axes": (graph(Slice(ZERO, numbers(0), numbers(1), numbers(4)), ROW), "begin, step"),
+    "slice shape": (graph(part(0, 1, 3), X), "says it makes"),
+    "slice step": (graph(part(0, 0, 6), X), "step along an axis is at least 1"),
+    "slice end": (graph(part(1, 2, 4), shaped(4, 6, 4)), "takes element 7 of axis 0, which has 6"),
+    "slice far": (graph(part((1 << 32) - 1, 1, 6), X), "takes element 4294967300"),
+    "slice zero": (graph(part(0, 1, 2), shaped(2, 6, 4, zero=1)), "one kind and one zero"),
+    "pad axes": (graph(padded(1, 1), shaped(7, 7, 4)), "each of the 3 axes"),
+    "pad shape": (graph(padded(1, 0, 0), X), "says it makes"),
+    "pad growth": (
+        graph(padded(0, 0, 253, mode=Padding.Wrap), shaped(6, 6, 257)),
+        "makes 9252 elements of 144, allowed are 64",
+    ),
+    "pad kind": (graph(padded(1, 0, 0), shaped(7, 6, 4, kind=Kind.U8)), "one kind"),
+    "resize axes": (graph(resized(9), shaped(9, 6, 4)), "one to three new sides"),
+    "resize nothing": (graph(resized(), ROW, ROW), "one to three new sides"),
+    "resize shape": (graph(resized(9, 9), shaped(9, 8, 4)), "says it makes"),
+    "resize growth": (graph(resized(48, 49), shaped(48, 49, 4)), "allowed are 64 of each"),
+    "resize both": (
+        graph(resized(9, 9, linear=True, asymmetric=True), shaped(9, 9, 4)),
+        "they are not asymmetric",
+    ),
+    "resize zero": (graph(resized(9, 9), shaped(9, 9, 4, zero=3)), "one zero"),
+    "resize kind": (graph(resized(9), shaped(9, 4), shaped(4, 4, kind=Kind.I32)), "cannot read"),
+    "gather bytes": (graph(gather(3, 2), shaped(4, 2), ROW), "cannot read I8"),
+    "gather kind": (graph(gather(3, 2), shaped(4, 2, kind=Kind.U8), IDS), "cannot make U8"),
+    "gather shape": (graph(gather(3, 2), shaped(4, 3), IDS), "says it makes"),
+    "gather empty": (graph(gather(0, 2), shaped(4, 2), IDS), "has no row"),
+    "gather wide": (graph(gather(2, 65_530), shaped(4, 65_530), IDS), "bytes a record"),
+    "gather huge": (
+        graph(gather(2, 4096), shaped(5000, 4096), shaped(5000, kind=Kind.I32)),
+        "elements, allowed",
+    ),
     "record": (graph(conv(window((127, 129), pads=(126, 128, 0, 0))), X), "bytes a record"),
     "affine shape": (graph(affine(), shaped(6, 6, 2)), "says it makes"),
     "affine shift": (graph(affine(30), X), "shift 30, allowed are 29"),

@@ -33,6 +33,7 @@ from btt_chain.work.operators import (
     AveragePool,
     Concat,
     Conv,
+    Gather,
     Hypot,
     LayerNorm,
     Linear,
@@ -668,6 +669,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
         ]
         return [requantise(total, int(op.scale), zero, low, high) for total in totals]
     assert not isinstance(op, Mul | Hypot)
+    assert not isinstance(op, Gather)
     x, source = made[op.x], tensors[op.x]
     if isinstance(op, Table):
         raw = [op.table[x[at] & 255] for at in positions]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from btt_chain.work.model import Constants, Elements, Float32s, Int32s, Int64s
+from btt_chain.work.model import Constants, Elements, Float32s, Int64s
 from btt_chain.work.operators import Resize
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.moves import taken
 from btt_chain.work.operators.numeric.requantise import shift_right
 from btt_chain.work.tensors import BYTES
+
+N = TypeVar("N", bound=np.generic)
+S = TypeVar("S", np.int32, np.int64)
 
 
 class Taps(NamedTuple):
@@ -39,20 +43,19 @@ class ResizeKernel(Kernel[Resize]):
             made[...] = taken(inputs[0], self._nearest)
             return
         for item, result in zip(inputs[0], made, strict=True):
-            self._means(item, result)
+            # Sums of bytes are below 2^29, of 16 bits below 2^37.
+            if self.out.kind in BYTES:
+                self._means(item.astype(np.int32), result)
+            else:
+                self._means(item.astype(np.int64), result)
 
-    def _means(self, item: Elements, made: Elements) -> None:
-        """Sum along the inner axes first, then along the first one, some lines at a time.
-
-        Sums of bytes are below 2^29, of 16 bits below 2^37.
-        """
+    def _means(self, total: NDArray[S], made: Elements) -> None:
+        """Sum along the inner axes first, then along the first one, some lines at a time."""
         bits = self.op.bits
-        dtype = np.int32 if self.node.inputs[0].kind in BYTES else np.int64
         outer, *inner = self._taps
-        total: Int32s | Int64s = item.astype(dtype)
         for axis, taps in enumerate(inner, start=1):
             total = _blended(total, taps, axis, bits)
-        lines = max(1, blocks.BLOCK_ELEMENTS // max(1, made[0].size))
+        lines = max(1, blocks.BLOCK_ELEMENTS // made[0].size)
         for at in range(0, len(made), lines):
             part = slice(at, at + lines)
             some = Taps(outer.first[part], outer.second[part], outer.weight[part])
@@ -99,17 +102,17 @@ def _taps(node: NodeOf[Resize]) -> list[Taps]:
     return axes
 
 
-def _blended(x: Int32s | Int64s, taps: Taps, axis: int, bits: int) -> Int32s | Int64s:
+def _blended(x: NDArray[S], taps: Taps, axis: int, bits: int) -> NDArray[S]:
     """Return the sums of both taps along an axis, 2^bits times their mean."""
     weight = _along(taps.weight, axis, x.ndim).astype(x.dtype)
-    total = np.take(x, taps.first, axis)
+    total: NDArray[S] = np.take(x, taps.first, axis)
     total *= x.dtype.type(1 << bits) - weight
-    other = np.take(x, taps.second, axis)
+    other: NDArray[S] = np.take(x, taps.second, axis)
     other *= weight
     total += other
     return total
 
 
-def _along(weights: Int64s | Float32s, axis: int, rank: int) -> Int64s | Float32s:
+def _along(weights: NDArray[N], axis: int, rank: int) -> NDArray[N]:
     """Return weights as an array that is broadcast along all axes but one."""
     return weights.reshape(*(-1 if at == axis else 1 for at in range(rank)))
