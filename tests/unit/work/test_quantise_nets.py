@@ -14,15 +14,20 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btt_chain.scale import encode
 from btt_chain.work.execute import Executor
+from btt_chain.work.fraud import FraudProof
 from btt_chain.work.graph import PROOF_BYTES
 from btt_chain.work.model import real_outputs
 from btt_chain.work.operators import Affine, Hypot, Linear, Scan, Sum, Table
 from btt_chain.work.quantise.floats import runner
 from btt_chain.work.quantise.importing import Imported, Importer, Settings
+from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind
 from unit.work.float_nets import Net, items
+from unit.work.test_fraud import Receipt, altered, first_item
+from unit.work.work_world import nodes_of
 
 Shapes = Mapping[str, Sequence[int]]
 Made = tuple[Net, list[str], Shapes]
@@ -218,6 +223,24 @@ def test_a_float_net_keeps_its_decisions(kind: str, tmp_path: Path) -> None:
     for number, node in enumerate(graph.nodes):
         if node.out.committed:
             assert largest_proof(graph, number) <= PROOF_BYTES
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_a_lie_in_every_node_of_an_imported_net_is_proven(kind: str, tmp_path: Path) -> None:
+    make, _ = NETS[kind]
+    made = make()
+    result = imported(made, tmp_path, count=2)
+    model, executor = result.quantised.model, Executor(result.quantised.model)
+    honest = first_item(model, *result.quantised.items(items(3, 1, **made[2])))
+    rng, first = np.random.default_rng(5), len(model.graph.inputs)
+    for place, node in enumerate(nodes_of(model.graph), start=first):
+        index = int(rng.integers(honest[place].size))
+        receipt = Receipt(model, altered(honest, place, index))
+
+        assert first_fault(executor, receipt.tensors) == Fault(node, index)
+        proof = receipt.proof(node, index)
+        assert receipt.judged(proof).right == honest[place].ravel()[index]
+        assert len(encode(FraudProof, proof)) <= largest_proof(model.graph, node)
 
 
 def _operators(result: Imported) -> list[type]:
