@@ -8,6 +8,7 @@ IEEE machine (property-tested against numpy). The others are integers by definit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import isqrt
 from typing import Final
 
@@ -25,6 +26,15 @@ INVERSE_BITS: Final = 44
 PART_BITS: Final = 12
 """Fraction bits of a deviation in a normalised row: it is 2^12 parts."""
 _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
+
+GATE_BITS: Final = 9
+"""Fraction bits of the argument of a gate: it is in 1/512."""
+GATE_LIMIT: Final = 8 << GATE_BITS
+"""Arguments of a gate are -8 to just below 8; those beyond are clamped."""
+GATE_ONE: Final = (1 << 15) - 1
+"""The value 1 of a gate."""
+_SERIES_BITS: Final = 128
+"""Fraction bits of the series that `gate_table` is made of."""
 
 
 def usable_scale(bits: int) -> bool:
@@ -93,3 +103,36 @@ def normalised(
     root = max(isqrt(deviation << ROOT_BITS), 1)
     parts = ((count * row[at] - total) * ((1 << INVERSE_BITS) // root)) >> _PART_SHIFT
     return shifted(parts * factor + offset, shift)
+
+
+@cache
+def gate_table() -> tuple[int, ...]:
+    """Return the logistic function of -4,096/512 to 4,095/512, in 1/32,767.
+
+    Computed in integers: the series of e^(1/512), and its powers. Their error is below 2^-100, no
+    value is as near to a half, but for the argument 0, of which the value is exactly a half.
+    """
+    one = 1 << _SERIES_BITS
+    step = term = one
+    divisor = 1
+    while term:
+        term //= divisor << GATE_BITS
+        step += term
+        divisor += 1
+    power = one
+    upper: list[int] = []
+    for _ in range(GATE_LIMIT + 1):
+        upper.append((2 * GATE_ONE * power + one + power) // (2 * (one + power)))
+        power = (power * step) >> _SERIES_BITS
+    lower = [GATE_ONE - value for value in reversed(upper[1:])]
+    return (*lower, *upper[:-1])
+
+
+def logistic(argument: int) -> int:
+    """Return the logistic function of a number in 1/512, in 1/32,767."""
+    return gate_table()[min(max(argument, -GATE_LIMIT), GATE_LIMIT - 1) + GATE_LIMIT]
+
+
+def hyperbolic(argument: int) -> int:
+    """Return the hyperbolic tangent of a number in 1/512, in 1/32,767."""
+    return 2 * logistic(2 * argument) - GATE_ONE

@@ -40,6 +40,7 @@ from btt_chain.work.model import (
     records_of_norm,
     records_of_numbers,
     records_of_product,
+    records_of_rows,
     records_of_table,
     scale_bits,
 )
@@ -60,6 +61,7 @@ from btt_chain.work.operators import (
     Pad,
     Rearrange,
     Resize,
+    Scan,
     Slice,
     Softmax,
     Sum,
@@ -72,6 +74,8 @@ from btt_chain.work.operators.moves import Padding
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.numeric.scan import ScanWeights
+from btt_chain.work.operators.scan import Cell
 from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
     check_graph,
@@ -440,7 +444,29 @@ class Builder:
         """Add the rows of `table` with these numbers; others stand for row 0."""
         op = Gather(u16(ids), _weights(), u32(len(table)), u32(table.shape[1]))
         shape = (*self._tensors[ids].dims, table.shape[1])
-        return self.node(name, op, Numbers(Kind.I8, zero), shape, records_of_table(table))
+        return self.node(name, op, Numbers(Kind.I8, zero), shape, records_of_rows(table))
+
+    def scan(
+        self,
+        name: str,
+        x: int,
+        weights: ScanWeights,
+        cell: Cell,
+        *,
+        reverse: bool = False,
+        wide: bool = False,
+    ) -> int:
+        """Add a recurrent layer over rows; `wide` states have 16 bits and the scale 1/32,768.
+
+        States of 8 bits have the scale 1/128. They are the first elements of a row of the output
+        (`operators.scan`).
+        """
+        tensor = self._tensors[x]
+        weights.check(name, cell.gates, tensor.dims[-1])
+        out, hidden = Numbers(Kind.I16 if wide else Kind.I8), weights.r.shape[1]
+        op = Scan(u16(x), _weights(), cell, u16(hidden), reverse)
+        shape = (*tensor.dims[:-1], hidden * cell.elements_of_unit(out.kind))
+        return self.node(name, op, out, shape, weights.records())
 
     def node(
         self,
@@ -462,7 +488,7 @@ class Builder:
             raise ValueError(f"node {name!r}: constants and records come together")
         if constants is not None and records is not None:
             node = NodeOf(name, op, [self._tensors[tensor] for tensor in op.inputs], made)
-            limit = kernel_of(op).accumulator_limit(node, constants_of(records))
+            limit = kernel_of(op).accumulator_limit(node, constants_of(records, op.record_tail))
             if limit >> 31:
                 raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
             op = op.with_constants(replace(constants, limit=u32(limit)))

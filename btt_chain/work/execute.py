@@ -112,6 +112,21 @@ class Executor:
         kernel.multiply(inputs, made, sink)
         return made
 
+    def recompute(self, number: int, tensors: Sequence[Elements], claimed: Elements) -> Elements:
+        """Return the right output of a node; equal to the claimed one only if that is right.
+
+        `claimed` has a batch axis. Where an element depends on others of the same output, these are
+        the claimed ones.
+        """
+        kernel = self._kernels[number]
+        made: Elements = np.empty(claimed.shape, claimed.dtype)
+        kernel.recompute([tensors[tensor] for tensor in kernel.op.inputs], claimed, made)
+        return made
+
+    def first_wrong(self, number: int, right: Elements, claimed: Elements) -> int | None:
+        """Return the element of one item's output that is wrong, and computed first."""
+        return self._kernels[number].first_wrong(right != claimed)
+
     def finish(self, number: int, accumulators: Int32s) -> Elements:
         """Return a product's output for one item's accumulators; TypeError for other nodes."""
         kernel = self._kernels[number]

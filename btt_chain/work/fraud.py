@@ -48,7 +48,7 @@ def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
     `shapes.check_graph`.
     """
     node = graph.nodes[number]
-    return node.op.element(index, node.out, _Inputs(graph, reader))
+    return node.op.element(index, node.out, _Inputs(graph, reader, graph.out_of(number)))
 
 
 def number_of(raw: bytes, kind: Kind) -> int:
@@ -59,9 +59,11 @@ def number_of(raw: bytes, kind: Kind) -> int:
 class _Inputs:
     """Inputs of a proof's nodes (`operators.base.Inputs`)."""
 
-    def __init__(self, graph: Graph, reader: Reader) -> None:
+    def __init__(self, graph: Graph, reader: Reader, out: int) -> None:
+        """`out` is the tensor of which an element is computed."""
         self._graph = graph
         self._reader = reader
+        self._out = out
 
     def tensor(self, tensor: int) -> Tensor:
         return self._graph.tensor(tensor)
@@ -88,7 +90,7 @@ class _Inputs:
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
-        raw = self._reader.record(row)
+        raw = self.raw_record(row)
         body = len(raw) - RECORD_TAIL
         first = int.from_bytes(raw[body : body + 4], "little", signed=True)
         return memoryview(raw)[:body].cast("b"), first, int.from_bytes(raw[body + 4 :], "little")
@@ -97,6 +99,12 @@ class _Inputs:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
         start = at * kind.width
         return number_of(self._reader.record(row)[start : start + kind.width], kind)
+
+    def raw_record(self, row: int) -> bytes:
+        return self._reader.record(row)
+
+    def own(self, start: int, length: int) -> Sequence[int]:
+        return self.numbers(self._out, start, length)
 
 
 @path("btt_work::FraudProof")

@@ -126,6 +126,8 @@ def may_pass(maker: Op, reader: Op) -> bool:
 
     An element of the reader then depends on one element of it, or on one row that is computed.
     """
+    if maker.reads_itself:
+        return False
     if maker.makes_computed_rows and reader.reads_computed_rows:
         return True
     return reader.reads_computed_elements

@@ -103,13 +103,13 @@ def records_of_norm(offset: Int32s, factor: Int32s) -> Bytes2D:
     return _records(nothing, offset.astype("<i4"), factor.astype("<i4"))
 
 
-def records_of_numbers(values: Int16s) -> Bytes2D:
+def records_of_table(values: Int16s) -> Bytes2D:
     """Return records of a wide table; ValueError unless it has all its numbers."""
     rows = values.astype("<i2").reshape(TABLE_ENTRIES // RECORD_ENTRIES, RECORD_ENTRIES)
     return np.ascontiguousarray(rows).view(np.uint8)
 
 
-def records_of_table(table: Int8s) -> Bytes2D:
+def records_of_rows(table: Int8s) -> Bytes2D:
     """Return records of a table, one for each of its rows; their tails are zero."""
     nothing = np.zeros(len(table), "<i4")
     return _records(table, nothing, nothing)
@@ -134,6 +134,8 @@ class Constants:
     """Bias, or offset."""
     second: Int32s
     """The bits of the scale, or factor."""
+    others: Int32s | None = None
+    """What follows these two in longer records (`Operator.record_tail`): one row for each."""
 
     @property
     def scales(self) -> Float32s:
@@ -160,12 +162,13 @@ class Constants:
         return sums
 
 
-def constants_of(records: Bytes2D) -> Constants:
-    """Decode records."""
-    body = records.shape[1] - RECORD_TAIL
+def constants_of(records: Bytes2D, tail_bytes: int = RECORD_TAIL) -> Constants:
+    """Decode records of which the last `tail_bytes` are not weights."""
+    body = records.shape[1] - tail_bytes
     tail = np.ascontiguousarray(records[:, body:]).view("<i4").astype(np.int32)
     columns = np.ascontiguousarray(records[:, :body]).view(np.int8)
-    return Constants(columns, tail[:, 0].copy(), tail[:, 1].copy())
+    others = tail[:, 2:].copy() if tail.shape[1] > 2 else None
+    return Constants(columns, tail[:, 0].copy(), tail[:, 1].copy(), others)
 
 
 def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
@@ -208,4 +211,4 @@ class Model:
                 )
             self.records[number] = given
             self.trees[number] = tree
-            self.constants[number] = constants_of(given)
+            self.constants[number] = constants_of(given, node.op.record_tail)

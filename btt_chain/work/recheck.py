@@ -1,8 +1,9 @@
 """A verifier's check of one item: every tensor must be its node's output for the previous tensors.
 
 Each node is computed from the committed tensors, not from the right ones: so the first fault is
-where the provider deviated, and all nodes after it may be consistent again. A fault names an
-element, from which `fraud.prove` makes a proof.
+where the provider deviated, and all nodes after it may be consistent again. The same holds within a
+tensor of which elements depend on others of it, as the steps of a recurrent layer do. A fault names
+an element, from which `fraud.prove` makes a proof.
 """
 
 from __future__ import annotations
@@ -10,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import Challenge, is_checked
-from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Int32s
 
 
@@ -38,9 +36,9 @@ def first_fault(executor: Executor, tensors: Sequence[Elements]) -> Fault | None
 
     `tensors` are the committed ones, without a batch axis.
     """
-    one = _Item(executor.model.graph, tensors)
+    one = _Item(executor, tensors)
     for number in range(len(executor.model.graph.nodes)):
-        fault = one.compare(number, executor.node(number, one.made)[0])
+        fault = one.compare(number, one.recompute(number))
         if fault is not None:
             return fault
     return None
@@ -58,7 +56,7 @@ def first_fault_by_vectors(
     committed tensors are not; KeyError if some are missing.
     """
     graph = executor.model.graph
-    one = _Item(graph, tensors)
+    one = _Item(executor, tensors)
     for number, node in enumerate(graph.nodes):
         if is_checked(graph, number):
             inputs = [one.made[tensor][0] for tensor in node.op.inputs]
@@ -71,7 +69,7 @@ def first_fault_by_vectors(
                 return fault
             made = executor.finish(number, sums)
         else:
-            made = executor.node(number, one.made)[0]
+            made = one.recompute(number)
         fault = one.compare(number, made)
         if fault is not None:
             return fault
@@ -81,22 +79,32 @@ def first_fault_by_vectors(
 class _Item:
     """A provider's tensors of one item, completed by those without a commitment."""
 
-    def __init__(self, graph: Graph, tensors: Sequence[Elements]) -> None:
+    def __init__(self, executor: Executor, tensors: Sequence[Elements]) -> None:
         """Raise ValueError unless there is one for each committed tensor."""
+        graph = executor.model.graph
         if len(tensors) != len(graph.committed):
             raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(graph.committed)}")
-        self._graph = graph
+        self._executor = executor
         inputs = len(graph.inputs)
-        self._said = iter(tensors[inputs:])
+        rest = iter(tensors[inputs:])
+        self._claimed = [next(rest) if node.out.committed else None for node in graph.nodes]
+        """By node; None without a commitment."""
         self.made: list[Elements] = [tensor[None] for tensor in tensors[:inputs]]
         """By tensor, with a batch axis: those before the current node."""
 
+    def recompute(self, number: int) -> Elements:
+        """Return the right output of the current node."""
+        claimed = self._claimed[number]
+        if claimed is None:
+            return self._executor.node(number, self.made)[0]
+        return self._executor.recompute(number, self.made, claimed[None])[0]
+
     def compare(self, number: int, right: Elements) -> Fault | None:
-        """Append the committed tensor, else `right`, to `made`; return its first fault or None."""
-        if not self._graph.nodes[number].out.committed:
+        """Append the claimed tensor, else `right`, to `made`; return its first fault or None."""
+        claimed = self._claimed[number]
+        if claimed is None:
             self.made.append(right[None])
             return None
-        said = next(self._said)
-        self.made.append(said[None])
-        wrong = np.flatnonzero(right != said)
-        return Fault(number, int(wrong[0])) if len(wrong) else None
+        self.made.append(claimed[None])
+        element = self._executor.first_wrong(number, right, claimed)
+        return None if element is None else Fault(number, element)

@@ -144,15 +144,17 @@ def largest_proof(graph: Graph, number: int) -> int:
     The node's output must be committed to.
     """
     opened = len(opened_of(graph, number))
-    size = _NUMBERS + _opened(tensor_layout(graph.nodes[number].out), 1, 1)
+    made = graph.nodes[number]
+    size = _NUMBERS + _opened(tensor_layout(made.out), *made.op.openings_of_output(made.out))
     # The job's tree and the item's.
     depth = len(graph.tensors).bit_length()
     size += _HASH * ((MAX_ITEMS - 1).bit_length() + opened * depth)
     size += opened * (_HASH + _OPENED_LEAF)
     constants = weighted_of(graph, number)
     if constants is not None:
-        layout = weights_layout(graph, graph.nodes[constants[0]])
-        size += _opened(layout, 1, layout.most_leaves(layout.row))
+        weighted = graph.nodes[constants[0]]
+        layout = weights_layout(graph, weighted)
+        size += _opened(layout, 1, layout.most_leaves(weighted.op.records_read * layout.row))
     for at in group_of(graph, number):
         node = graph.nodes[at]
         for tensor in graph.inputs_of(node):
@@ -201,14 +203,15 @@ def _beyond_a_proof(graph: Graph, number: int) -> str:
 
 
 def _check_group(graph: Graph, number: int) -> None:
-    name = graph.nodes[number].name
+    node = graph.nodes[number]
     reason = _beyond_a_proof(graph, number)
     if reason:
-        raise ModelRefused.at(name, reason)
+        raise ModelRefused.at(node.name, reason)
     size = largest_proof(graph, number)
     if size > PROOF_BYTES:
+        advice = node.op.smaller_proof and f": {node.op.smaller_proof}"
         raise ModelRefused.at(
-            name, f"a fraud proof may need {size} bytes, allowed are {PROOF_BYTES}"
+            node.name, f"a fraud proof may need {size} bytes, allowed are {PROOF_BYTES}{advice}"
         )
 
 

@@ -103,7 +103,9 @@ class Weights:
 
     A record of a product is the column's weights (int8), then its bias (int32) and its scale
     (binary32 bits). A record of a normalisation, or of an `Affine`, is its offset and its factor
-    (both int32). A record of a `WideTable` is successive numbers (int16).
+    (both int32). A record of a `WideTable` is successive numbers (int16). A `Scan` has a record for
+    each gate of each hidden unit: weights of the input and of the state, then bias and scale of the
+    input, and those of the state.
     """
 
     root: H256

@@ -17,14 +17,13 @@ from btt_chain.present import Context, record
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import codec, u16, u32
-from btt_chain.work.errors import WorkError
 from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.ids import model_id
 from btt_chain.work.shapes import VECTORS_FROM, largest_proof
 from btt_chain.work.tensors import Tensor
 from cli.common import show
 from cli.common.computing import folder_of, folder_option, lacks_extra, load_package, work_chain
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound
 from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, shortened
 from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
@@ -38,6 +37,7 @@ from runtime.pallets.models.types import CheckMode
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Package
+    from cli.commands.model_import import ImportReport
 
 
 model = Group("model", help="Import models, register them, look at them.")
@@ -46,6 +46,8 @@ model = Group("model", help="Import models, register them, look at them.")
 @examples(
     "btt-chain model import net.onnx -o net.btt",
     "btt-chain model import net.onnx --prepare net.json -o net.btt",
+    "btt-chain model import float.onnx --calibrate scans/ --compare more/ --labels more.csv \\",
+    "  --prepare net.json -o net.btt",
 )
 @model.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -59,35 +61,63 @@ model = Group("model", help="Import models, register them, look at them.")
     metavar="JSON",
     help="How inputs are prepared: source, columns, window, offset, divisor, labels.",
 )
+@click.option(
+    "--calibrate",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Quantise a float model, by the items of this folder: at least 8, like those of jobs.",
+)
+@click.option(
+    "--compare",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Compare with the float model over these items; by default over those of --calibrate.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Right classes of the items of --compare: one a line, or .npy. Prints accuracy and AUC.",
+)
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=1x3x224x224",
+    help="Fix the shape of an input that has dynamic axes. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--ranges",
+    type=click.Choice(["minmax", "percentile", "squares"]),
+    help="How ranges of 8-bit tensors are chosen; by default the best is measured.",
+)
+@click.option(
+    "--least", type=click.FloatRange(0, 1), default=0.98, show_default=True,
+    help="Least share of decisions that must equal those of the float model.",
+)  # fmt: skip
+@click.option("--accept-loss", is_flag=True, help="Write the package even with less agreement.")
+@click.option(
+    "--budget", default="20%", show_default=True, metavar="PERCENT",
+    help="Growth of the multiplications that tensors of 16 bits may cost, where 8 lose too much.",
+)  # fmt: skip
+@click.option(
+    "--chart", type=click.Path(dir_okay=False, path_type=Path), metavar="SVG",
+    help="Write a picture of the agreement by class.",
+)  # fmt: skip
 @json_option
-def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
-    """Make a package of an ONNX file with 8-bit integers.
+def import_(file: Path, out: Path, as_json: bool, **options: object) -> None:
+    """Make a package of an ONNX file: with 8-bit integers, or with floats and --calibrate.
 
-    Whatever would be computed with floats is refused with the node's name: quantise the model
-    first (QDQ or QLinear form). Each node is then compared with ONNX's reference implementation on
-    random inputs. The package holds manifest, weights, and how inputs are prepared.
+    Without --calibrate, whatever would be computed with floats is refused with the node's name.
+    Each node is then compared with ONNX's reference implementation on random inputs. With it, the
+    model is quantised here, and compared with the float model: below --least, or below 0.97 Dice of
+    masks, nothing is written and the exit code is 3. The package holds manifest, weights, and how
+    inputs are prepared.
     """
     try:
-        from btt_chain.work.onnx_import import load
-        from btt_chain.work.package import Package, Preparation, read_preparation, save
+        from cli.commands.model_import import ImportOptions, import_model
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
-    try:
-        with show.progress(silent=as_json) as bar:
-            task = bar.add_task("converting nodes", total=None)
-            model = load(file, lambda done, of: bar.update(task, completed=done, total=of)).model
-    except WorkError as reason:
-        raise Refused(f"{file.name}: {reason}") from None
-    try:
-        preparation = Preparation() if prepare is None else read_preparation(prepare.read_bytes())
-        package = Package(model, preparation)
-        save(package, out)
-    except WorkError as reason:
-        raise Refused(f"{(prepare or file).name}: {reason}") from None
-    except OSError as error:
-        raise Refused(f"{out} cannot be written: {error.strerror}") from None
-    _print_header(package, as_json, {"package": str(out)})
+    done = import_model(file, out, ImportOptions.of(options), silent=as_json)
+    _print_header(done.package, as_json, {"package": str(out)}, done.report)
 
 
 @examples("btt-chain model show net.btt", "btt-chain model show 0x4fd3...")
@@ -232,7 +262,9 @@ def mode_of(check: str, macs: int) -> CheckMode:
     return CheckMode.Reexecute
 
 
-def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None:
+def _print_header(
+    package: Package, as_json: bool, more: dict[str, str], report: ImportReport | None = None
+) -> None:
     manifest = package.manifest
     graph = manifest.graph
     weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
@@ -250,7 +282,10 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
     }
     if as_json:
         document: dict[str, object] = {"model": id, **more, **facts}
-        show.document(document | {"preparation": package.preparation.as_json()})
+        document |= {"preparation": package.preparation.as_json()}
+        if report is not None:
+            document["import"] = report.document
+        show.document(document)
         return
     names = package.preparation.as_json()
     source = f"{names['source']}, " if "source" in names else ""
@@ -265,6 +300,7 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
             "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
             f"{facts['largestProofBytes']:_}",
             "inputs": f"{source}labels: {', '.join(package.preparation.labels) or 'none'}",
+            **({} if report is None else {"import": report.remarks, "agreement": report.agreement}),
         }
     )
 

@@ -3,7 +3,7 @@
 0    done
 1    refused or failed: the node refused, a call failed in its block, a file is damaged
 2    the command was typed wrongly
-3    no node can be reached
+3    no node can be reached; of `model import`: too little agreement with the float model
 4    the requested thing does not exist: a block, an account, a pallet, a file
 5    undecided: a payment was seen and is not final, or nothing is known of it in time
 129  ended by SIGHUP, 143 by SIGTERM
@@ -40,6 +40,8 @@ class ExitCode(IntEnum):
     REFUSED = 1
     USAGE = 2
     NO_CONNECTION = 3
+    LOSS = 3
+    """Of `model import`."""
     NOT_FOUND = 4
     UNDECIDED = 5
     INTERRUPTED = 130

@@ -121,7 +121,7 @@ def _items(
         raise UnreadableInput.at(
             file, f"the model has {len(tensors)} inputs: give .npz files with input0, input1, ..."
         )
-    for item in _read(file, preparation, tensors[0], notes):
+    for item in real_items(file, preparation, tensors[0], notes):
         taken, beyond = _prepared(file, item, manifest, preparation)
         yield item.name, ([taken], beyond)
 
@@ -154,7 +154,10 @@ def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
         return array.astype(np.float32)
 
 
-def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) -> Iterable[Item]:
+def real_items(
+    file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
+) -> Iterable[Item]:
+    """Return the items of a file that is not an array, before preparation, channels last."""
     suffix = file.suffix.lower()
     if suffix in TABLES:
         return read_table(file, preparation, tensor, notes)

@@ -20,6 +20,7 @@ from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Pad, Rearrange, Slice
 from btt_chain.work.operators.resize import Resize
 from btt_chain.work.operators.rows import LayerNorm, Softmax
+from btt_chain.work.operators.scan import Scan
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
 Op: TypeAlias = Annotated[
@@ -42,7 +43,8 @@ Op: TypeAlias = Annotated[
     | Slice
     | Pad
     | Resize
-    | Gather,
+    | Gather
+    | Scan,
     Path("btt_work::Op"),
 ]
 
@@ -63,6 +65,7 @@ __all__ = [
     "Pad",
     "Rearrange",
     "Resize",
+    "Scan",
     "Slice",
     "Softmax",
     "Sum",

@@ -17,7 +17,7 @@ from btt_chain.scale import Variant
 from btt_chain.work.arithmetic import scaled, usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
+from btt_chain.work.tensors import BYTES, RECORD_TAIL, Kind, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
@@ -49,6 +49,12 @@ class Inputs(Protocol):
     def number(self, row: int, at: int, kind: Kind) -> int:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
 
+    def raw_record(self, row: int) -> bytes:
+        """Return a record of any other layout (`Operator.record_tail`)."""
+
+    def own(self, start: int, length: int) -> Sequence[int]:
+        """Return successive elements of the node's own output (`Operator.reads_itself`)."""
+
 
 class Operator(Variant, ABC):
     """One kind of node of a graph."""
@@ -63,6 +69,12 @@ class Operator(Variant, ABC):
     """Kinds that the output may have."""
     remedy: ClassVar[str] = ""
     """Advice in the error about an input of a kind that it cannot read."""
+    reads_itself: ClassVar[bool] = False
+    """True if elements depend on others of the same output, which must have leaves for that."""
+    record_tail: ClassVar[int] = RECORD_TAIL
+    """Bytes that follow the weights in a record of the constants."""
+    smaller_proof: ClassVar[str] = ""
+    """Advice for a node of which a proof would be too large, for the end of a message."""
 
     # ---- the graph
 
@@ -99,6 +111,11 @@ class Operator(Variant, ABC):
         return out.dims[-1]
 
     @property
+    def records_read(self) -> int:
+        """The number of successive records that an element reads."""
+        return 1
+
+    @property
     def partial_sums(self) -> int:
         """The number of partial sums that a product makes of each channel."""
         return 1
@@ -116,6 +133,10 @@ class Operator(Variant, ABC):
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the number of pieces that an element reads of an input, and of their leaves."""
+        return 1, 1
+
+    def openings_of_output(self, out: Tensor) -> tuple[int, int]:
+        """Return the same of the output: the element, and those it depends on."""
         return 1, 1
 
     @property

@@ -41,12 +41,15 @@ from btt_chain.work.operators import (
     MaxPool,
     Mul,
     Rearrange,
+    Scan,
     Softmax,
     Sum,
     Table,
     WideTable,
 )
 from btt_chain.work.operators.numeric.rows import exponentials
+from btt_chain.work.operators.numeric.scan import ScanWeights
+from btt_chain.work.operators.scan import Cell
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
 from unit.work import elementwise_world
 from unit.work.elementwise_world import slow_elements
@@ -308,6 +311,49 @@ def concat(rng: Generator) -> Builder:
     return made
 
 
+def scan_weights(
+    rng: Generator, cell: Cell, inputs: int, hidden: int, x: Tensor, *, wide: bool = False
+) -> ScanWeights:
+    """Weights with which arguments of gates are mostly between -4 and 4."""
+    rows = cell.gates * hidden
+    w, bias, scales = weights(rng, rows, inputs)
+    r, state_bias, state_scales = weights(rng, rows, hidden)
+    narrow = np.float32(1 / 250 if x.kind is Kind.I16 else 1)
+    return ScanWeights(
+        w,
+        r,
+        bias // 5,
+        scales * np.float32(500) * narrow,
+        state_scales * np.float32(500 * (1 / 250 if wide else 1)),
+        state_bias // 5,
+    )
+
+
+def _scan(cell: Cell, *, reverse: bool = False, wide: bool = False) -> Callable[..., Builder]:
+    def made_of(rng: Generator) -> Builder:
+        steps, inputs, hidden = int(rng.integers(1, 6)), *_sizes(rng, 9, 5)
+        given = numbers(rng)
+        sequences = (2,) if rng.integers(3) == 0 else ()
+        made = Builder(given.kind, (*sequences, steps, inputs), given.zero)
+        constants = scan_weights(rng, cell, inputs, hidden, made.tensor(0), wide=wide)
+        made.scan("scan", 0, constants, cell, reverse=reverse, wide=wide)
+        return made
+
+    return made_of
+
+
+def scan_of_wide_rows(rng: Generator) -> Builder:
+    """Two layers, of which the first has an input of 16 bits, and the second reads all of it."""
+    steps, inputs, hidden = 4, int(rng.integers(1, 9)), int(rng.integers(1, 4))
+    made = Builder(Kind.I16, (steps, inputs))
+    first = scan_weights(rng, Cell.GRU, inputs, hidden, made.tensor(0), wide=True)
+    at = made.scan("first", 0, first, Cell.GRU, reverse=True, wide=True)
+    second = scan_weights(rng, Cell.LSTM, 2 * hidden, 2, made.tensor(at))
+    at = made.scan("second", at, second, Cell.LSTM)
+    made.linear("head", at, *weights(rng, 3, 6), numbers(rng))
+    return made
+
+
 # ---- what is judged together, because there are no leaves between
 
 
@@ -416,6 +462,13 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
     {
         "signals": _windows_of(1),
         "volumes": _windows_of(3),
+        "lstm": _scan(Cell.LSTM),
+        "wide_lstm": _scan(Cell.LSTM, wide=True),
+        "reverse_lstm": _scan(Cell.LSTM, reverse=True),
+        "gru": _scan(Cell.GRU),
+        "reverse_gru": _scan(Cell.GRU, reverse=True, wide=True),
+        "linear_gru": _scan(Cell.GRU_LINEAR),
+        "wide_linear_gru": _scan(Cell.GRU_LINEAR, reverse=True, wide=True),
     }
     | {
         maker.__name__: maker
@@ -445,6 +498,7 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
             joined,
             apart,
             chained,
+            scan_of_wide_rows,
             elementwise_world.affine,
             elementwise_world.multiply,
             elementwise_world.gated,
@@ -636,6 +690,8 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             bias, scale = struct.unpack("<iI", rows[at[-1]])
             values.append(requantise(total + bias, scale, zero, int(op.low), int(op.high)))
         return values
+    if isinstance(op, Scan):
+        return _scanned(op, x, source, out, rows)
     if isinstance(op, Linear):
         return [_dense(op, x, source, at, rows, out) for at in positions]
     assert isinstance(op, Conv | MaxPool | AveragePool)
@@ -723,3 +779,71 @@ def _by_row(
     down, rest = divmod(total, 2 ** int(op.shift))
     twice = 2 * rest - 2 ** int(op.shift)
     return within(down + (twice > 0 or (twice == 0 and down % 2 == 1)))
+
+
+def _gate(value: float) -> int:
+    """The logistic function of a number in 1/512, in 1/32,767, by the machine's own doubles."""
+    return round(32767 / (1 + math.exp(-min(max(value, -4096), 4095) / 512)))
+
+
+def _tangent(value: int) -> int:
+    return 2 * _gate(2 * value) - 32767
+
+
+def _halved(value: int, bits: int) -> int:
+    """Exact: less than 53 bits over a power of two, in a double."""
+    return round(value / 2**bits)
+
+
+def _scanned(op: Scan, x: Array, source: Tensor, out: Tensor, rows: list[bytes]) -> list[int]:
+    """Step by step, unit by unit."""
+    hidden, gates, steps = int(op.hidden), op.cell.gates, source.dims[-2]
+    top = out.kind.high + 1
+    made: dict[tuple[int, ...], list[int]] = {}
+    for sequence in _positions(source.dims[:-2]):
+        h, c = [0] * hidden, [0] * hidden
+        for step in reversed(range(steps)) if op.reverse else range(steps):
+            taps = [x[(*sequence, step, k)] - int(source.zero) for k in range(source.dims[-1])]
+
+            def terms(
+                unit: int, gate: int, states: list[int], taps: list[int] = taps
+            ) -> tuple[int, int]:
+                record = rows[unit * gates + gate]
+                body = f"<{len(taps)}b{hidden}biIiI"
+                *columns, bias, scale, other, state_scale = struct.unpack(body, record)
+                first = sum(a * b for a, b in zip(taps, columns, strict=False))
+                second = sum(a * b for a, b in zip(states, columns[len(taps) :], strict=True))
+                wide = 2**62
+                return (
+                    requantise(first, scale, 0, -wide, wide) + bias,
+                    requantise(second, state_scale, 0, -wide, wide) + other,
+                )
+
+            units = range(hidden)
+            if op.cell is Cell.LSTM:
+                i, o, f, g = ([sum(terms(n, gate, h)) for n in units] for gate in range(4))
+                c = [
+                    _halved(_gate(f[n]) * c[n], 15) + _halved(_gate(i[n]) * _tangent(g[n]), 18)
+                    for n in units
+                ]
+                c = [min(max(value, -32768), 32767) for value in c]
+                h = [_gate(o[n]) * _tangent(_halved(c[n], 3)) * top for n in units]
+                h = [min(_halved(value, 30), top - 1) for value in h]
+                tail = (
+                    c
+                    if top > 128
+                    else list(struct.unpack(f"<{2 * hidden}b", struct.pack(f"<{hidden}h", *c)))
+                )
+            else:
+                z, r = ([_gate(sum(terms(n, gate, h))) for n in units] for gate in range(2))
+                tail = [_halved(r[n] * h[n], 15) for n in units]
+                if op.cell is Cell.GRU:
+                    new = [sum(terms(n, 2, tail)) for n in units]
+                else:
+                    pairs = [terms(n, 2, h) for n in units]
+                    new = [pairs[n][0] + _halved(r[n] * pairs[n][1], 15) for n in units]
+                    tail = []
+                h = [(32767 - z[n]) * _tangent(new[n]) * top + z[n] * h[n] * 32768 for n in units]
+                h = [min(_halved(value, 30), top - 1) for value in h]
+            made[(*sequence, step)] = [*h, *tail]
+    return [value for at in _positions(out.dims[:-1]) for value in made[at]]

@@ -26,6 +26,7 @@ from btt_chain.work.operators import (
     Pad,
     Rearrange,
     Resize,
+    Scan,
     Slice,
     Softmax,
     Sum,
@@ -54,6 +55,7 @@ from btt_chain.work.operators.numeric.moves import (
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.resize import ResizeKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
+from btt_chain.work.operators.numeric.scan import ScanKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
 Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
@@ -79,6 +81,7 @@ KERNELS: Final[Kernels] = {
     Pad: PadKernel,
     Resize: ResizeKernel,
     Gather: GatherKernel,
+    Scan: ScanKernel,
 }
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from btt_chain.work.graph import Graph
 from btt_chain.work.model import Constants, Elements, Float32s
@@ -21,6 +23,7 @@ from btt_chain.work.tensors import Tensor
 
 O_co = TypeVar("O_co", bound=Operator, covariant=True)
 
+Booleans: TypeAlias = NDArray[np.bool_]
 FloatFunction: TypeAlias = Callable[[Sequence[Float32s]], Float32s]
 """An operation in float32, from the batches of all inputs to that of the output."""
 
@@ -53,6 +56,19 @@ class Kernel(ABC, Generic[O_co]):
     @abstractmethod
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Write the output of a batch to `made`; the items are the first axis of each tensor."""
+
+    def recompute(self, inputs: Sequence[Elements], claimed: Elements, made: Elements) -> None:
+        """Write the right output to `made`, where elements of it that others need are claimed.
+
+        The output is right if and only if it is the same as the claimed one. That is `run`, but
+        for operators that read their own output (`Operator.reads_itself`).
+        """
+        self.run(inputs, made)
+
+    def first_wrong(self, wrong: Booleans) -> int | None:
+        """Return the number of the wrong element that is computed first, if there is one."""
+        indices = np.flatnonzero(wrong)
+        return int(indices[0]) if len(indices) else None
 
     @staticmethod
     @abstractmethod

@@ -1,0 +1,315 @@
+"""Agreement of a model of integers with the float model it was made of.
+
+Decisions are classes, or 1 above the threshold; of masks (several places, or an image of classes)
+there is the Dice coefficient as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+from xml.sax.saxutils import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btt_chain.work.execute import Executor
+from btt_chain.work.model import Float64s, Int64s, real_outputs
+from btt_chain.work.quantise.emitter import Quantised
+from btt_chain.work.quantise.endings import applied, decisions
+from btt_chain.work.quantise.floats import Array, Feeds, Runner
+from btt_chain.work.quantise.steps import Ending, Plan
+
+MIN_DICE: Final = 0.97
+BATCH: Final = 4
+IMAGE_AXES: Final = 4
+"""Axes from which on an output of classes is an image of them."""
+SHOWN_MARGINS: Final = 5
+
+Labels: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One output of both models over some items."""
+
+    name: str
+    decided: int
+    """Number of decisions: one for each item and place."""
+    equal: int
+    dice: float | None
+    """None if the output is not a mask."""
+    largest_error: float
+    mean_error: float
+    by_class: Mapping[int, tuple[int, int]]
+    """For each class of the float model: decisions, and how many are equal."""
+    margins: Sequence[float]
+    """Of the changed decisions, the largest first: the float model's distance of the best two."""
+    accuracy: tuple[float, float] | None = None
+    """With labels: of the float model, of the integers."""
+    auc: tuple[float, float] | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of equal decisions."""
+        return self.equal / self.decided
+
+    def as_json(self) -> dict[str, object]:
+        """Return the agreement as JSON."""
+        return {
+            "output": self.name,
+            "decisions": self.decided,
+            "equal": self.equal,
+            "agreement": round(self.share, 6),
+            "dice": None if self.dice is None else round(self.dice, 6),
+            "largestError": self.largest_error,
+            "meanError": self.mean_error,
+            "byClass": {str(key): list(pair) for key, pair in self.by_class.items()},
+            "changedMargins": list(self.margins),
+            "accuracy": None if self.accuracy is None else list(self.accuracy),
+            "auc": None if self.auc is None else list(self.auc),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the agreement in words."""
+        equal = f"{self.equal} of {self.decided} decisions equal ({self.share:.2%})"
+        errors = f"error mean {self.mean_error:.4g}, largest {self.largest_error:.4g}"
+        lines = [f"{self.name}: {equal}, {errors}"]
+        if self.dice is not None:
+            lines.append(f"{self.name}: Dice of the masks {self.dice:.4f}")
+        for what, pair in (("accuracy", self.accuracy), ("AUC", self.auc)):
+            if pair is not None:
+                lines.append(f"{self.name}: {what} float {pair[0]:.4f}, integers {pair[1]:.4f}")
+        if self.margins:
+            shown = ", ".join(f"{margin:.3g}" for margin in self.margins[:SHOWN_MARGINS])
+            lines.append(f"{self.name}: margins of the changed decisions {shown}")
+        if len(self.by_class) > 1:
+            parts = [f"{key}: {same}/{total}" for key, (total, same) in self.by_class.items()]
+            lines.append(f"{self.name}: equal by class {', '.join(parts)}")
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both models over some items."""
+
+    items: int
+    independent: bool
+    """False if the items are those that the numbers were chosen by."""
+    outputs: Sequence[Agreement]
+
+    @property
+    def agreement(self) -> float:
+        """The smallest share of equal decisions of an output."""
+        return min(output.share for output in self.outputs)
+
+    @property
+    def dice(self) -> float:
+        """The smallest Dice coefficient; 1 without masks."""
+        return min((output.dice for output in self.outputs if output.dice is not None), default=1.0)
+
+    @property
+    def error(self) -> float:
+        """The largest mean error."""
+        return max(output.mean_error for output in self.outputs)
+
+    def passes(self, least: float, dice: float = MIN_DICE) -> bool:
+        """Return True if enough decisions are equal, and masks are alike."""
+        return self.agreement >= least and self.dice >= dice
+
+    def lines(self) -> list[str]:
+        """Return the comparison in words."""
+        source = "" if self.independent else " (not independent: the calibration items)"
+        return [f"{self.items} items{source}", *(
+            line for output in self.outputs for line in output.lines()
+        )]  # fmt: skip
+
+    def as_json(self) -> dict[str, object]:
+        """Return the comparison as JSON."""
+        return {
+            "items": self.items,
+            "independent": self.independent,
+            "agreement": round(self.agreement, 6),
+            "dice": round(self.dice, 6),
+            "outputs": [output.as_json() for output in self.outputs],
+        }
+
+    def picture(self) -> str:
+        """Return an SVG with a bar for each class of each output: the share of equal decisions."""
+        bars = [
+            (f"{output.name} {key}", same / total)
+            for output in self.outputs
+            for key, (total, same) in output.by_class.items()
+        ]
+        height = 22 * len(bars) + 10
+        rows = [
+            f'<text x="4" y="{22 * at + 20}">{escape(name)}</text>'
+            f'<rect x="220" y="{22 * at + 8}" width="{300 * share:.1f}" height="14" fill="#26f"/>'
+            f'<text x="526" y="{22 * at + 20}">{share:.1%}</text>'
+            for at, (name, share) in enumerate(bars)
+        ]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="{height}" '
+            f'font-family="sans-serif" font-size="12">{"".join(rows)}</svg>\n'
+        )
+
+
+# ---- measuring
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Running counts of one output."""
+
+    decided: int = 0
+    equal: int = 0
+    largest: float = 0.0
+    total: float = 0.0
+    numbers: int = 0
+    classes: Counter[int] = field(default_factory=Counter)
+    found: Counter[int] = field(default_factory=Counter)
+    same: Counter[int] = field(default_factory=Counter)
+    margins: list[float] = field(default_factory=list)
+    chosen: tuple[list[Array], list[Array]] = field(default_factory=lambda: ([], []))
+    scores: tuple[list[Float64s], list[Float64s]] = field(default_factory=lambda: ([], []))
+
+
+def compared(
+    quantised: Quantised,
+    plan: Plan,
+    run: Runner,
+    items: Sequence[Feeds],
+    *,
+    independent: bool,
+    labels: Labels | None = None,
+) -> Comparison:
+    """Return the agreement over some items; `run` yields the outputs of the plan in floats."""
+    executor = Executor(quantised.model)
+    tallies = [_Tally() for _ in plan.outputs]
+    for at in range(0, len(items), BATCH):
+        part = items[at : at + BATCH]
+        outputs = executor.run(*quantised.items(part)).outputs
+        for place, feeds in enumerate(part):
+            exact = run(feeds)
+            for number, tally in enumerate(tallies):
+                reals = real_outputs(quantised.model.manifest, outputs[number][place], number)
+                found = quantised.outputs[number].unpacked(reals).astype(np.float64)
+                real = exact[plan.outputs[number]].astype(np.float64)
+                axis = quantised.outputs[number].order[-1]
+                _count(tally, plan.endings[number], found, real, axis)
+    agreements = [
+        _agreement(name, tally, plan.endings[number], plan.shapes[plan.outputs[number]], labels)
+        for number, (name, tally) in enumerate(zip(plan.results, tallies, strict=True))
+    ]
+    return Comparison(len(items), independent, agreements)
+
+
+def _count(
+    tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int
+) -> None:
+    """Add one item's output to the counts."""
+    apart = np.abs(shown(ending, found) - shown(ending, real))
+    tally.largest = max(tally.largest, float(apart.max()))
+    tally.total += float(apart.sum())
+    tally.numbers += apart.size
+    mine, theirs = (decisions(ending, values, axis).reshape(-1) for values in (found, real))
+    changed = mine != theirs
+    tally.decided += mine.size
+    tally.equal += int((~changed).sum())
+    tally.classes.update(theirs.tolist())
+    tally.found.update(mine.tolist())
+    tally.same.update(theirs[~changed].tolist())
+    if changed.any():
+        tally.margins.extend(margins(ending, real, axis)[changed].tolist())
+    for number, (chosen, values) in enumerate(((theirs, real), (mine, found))):
+        tally.chosen[number].append(chosen)
+        tally.scores[number].append(shown(ending, values))
+
+
+def shown(ending: Ending | None, values: Float64s) -> Float64s:
+    """Return an output as the file has it; before an ArgMax, its argument."""
+    if ending is not None and ending.kind == "ArgMax":
+        return values
+    return applied(ending, values)
+
+
+def margins(ending: Ending | None, values: Float64s, axis: int) -> Float64s:
+    """Return how far the best class is from the second, or a value from the threshold."""
+    at = axis if ending is None or ending.kind == "Sigmoid" else ending.axis
+    if values.shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
+        reals = shown(ending, values)
+        return np.abs(reals - (0.0 if ending is None else 0.5)).reshape(-1)
+    ordered = np.sort(shown(ending, values), axis=at)
+    best, second = (np.take(ordered, place, at) for place in (-1, -2))
+    difference: Float64s = (best - second).reshape(-1)
+    return difference
+
+
+def _agreement(
+    name: str, tally: _Tally, ending: Ending | None, shape: tuple[int, ...], labels: Labels | None
+) -> Agreement:
+    places = tally.decided // max(len(tally.chosen[0]), 1)
+    binary = set(tally.classes) | set(tally.found) <= {0, 1}
+    masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
+    classes = sorted(tally.classes)
+    accuracy: tuple[float, float] | None = None
+    auc: tuple[float, float] | None = None
+    if labels is not None and labels.size == tally.decided:
+        flat = labels.reshape(-1)
+        hits = [float((np.concatenate(chosen) == flat).mean()) for chosen in tally.chosen]
+        accuracy = hits[0], hits[1]
+        areas = [area(np.stack(scores), ending, flat) for scores in tally.scores]
+        if areas[0] is not None and areas[1] is not None:
+            auc = areas[0], areas[1]
+    return Agreement(
+        name=name,
+        decided=tally.decided,
+        equal=tally.equal,
+        dice=_dice(tally) if masks else None,
+        largest_error=tally.largest,
+        mean_error=tally.total / max(tally.numbers, 1),
+        by_class={key: (tally.classes[key], tally.same[key]) for key in classes},
+        margins=sorted(tally.margins, reverse=True),
+        accuracy=accuracy,
+        auc=auc,
+    )
+
+
+def _dice(tally: _Tally) -> float:
+    """Return the mean Dice coefficient of the classes above 0 that either model finds."""
+    classes = sorted((set(tally.classes) | set(tally.found)) - {0})
+    parts = [2 * tally.same[key] / (tally.classes[key] + tally.found[key]) for key in classes]
+    return sum(parts) / len(parts) if parts else 1.0
+
+
+def area(scores: Float64s, ending: Ending | None, labels: Labels) -> float | None:
+    """Return the area under the ROC curve, of several classes the mean of each against the rest.
+
+    None if the scores are not one number, or one for each class, for each label.
+    """
+    if scores.size == labels.size:
+        return ranked_area(scores.reshape(-1), labels == 1)
+    axis = -1 if ending is None or ending.kind == "Sigmoid" else ending.axis + 1
+    columns = np.moveaxis(scores, axis, -1)
+    columns = columns.reshape(-1, columns.shape[-1])
+    if len(columns) != labels.size:
+        return None
+    areas = [ranked_area(columns[:, at], labels == at) for at in range(columns.shape[1])]
+    valid = [each for each in areas if each is not None]
+    return sum(valid) / len(valid) if valid else None
+
+
+def ranked_area(scores: Float64s, positive: NDArray[np.bool_]) -> float | None:
+    """Return the share of pairs in which the positive one has the higher score; ties count half."""
+    count = int(positive.sum())
+    others = len(scores) - count
+    if not count or not others:
+        return None
+    ordered = np.sort(scores)
+    below = np.searchsorted(ordered, scores, "left")
+    up_to = np.searchsorted(ordered, scores, "right")
+    ranks: Int64s = below + up_to + 1
+    total = float(ranks[positive].sum()) / 2
+    return (total - count * (count + 1) / 2) / (count * others)

@@ -1,0 +1,94 @@
+"""Operations at the very end of a model, which the reader of results applies: Softmax and others.
+
+The model then returns the numbers before them, in 16 bits, and loses nothing.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from btt_chain.work.model import Float64s
+from btt_chain.work.quantise.floats import Array
+from btt_chain.work.quantise.functions import sigmoid
+from btt_chain.work.quantise.reading import FloatNode
+from btt_chain.work.quantise.steps import Ending, Plan
+
+_ENDINGS: Final = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
+_LAST_AXIS: Final = 13
+"""Opset from which on Softmax is over the last axis by default."""
+
+
+def take_endings(plan: Plan, nodes: list[FloatNode]) -> list[FloatNode]:
+    """Move endings from the nodes to the plan; return the other nodes."""
+    makers = {name: node for node in nodes for name in node.proto.output}
+    read = {name for node in nodes for name in node.proto.input}
+    removed: set[str] = set()
+    for number, name in enumerate(plan.outputs):
+        node = makers.get(name)
+        taken = node is not None and node.kind in _ENDINGS and name not in read
+        if node is None or not taken or node.input(0) in plan.inputs:
+            plan.endings.append(None)
+            continue
+        removed.add(node.output)
+        plan.outputs[number] = node.input(0)
+        plan.endings.append(_ending(node))
+    _merge_results(plan)
+    return [node for node in nodes if node.output not in removed]
+
+
+def _merge_results(plan: Plan) -> None:
+    """Leave out outputs of the file that are another one with its ending."""
+    kept: list[int] = []
+    for number, name in enumerate(plan.outputs):
+        first = next((other for other in kept if plan.outputs[other] == name), None)
+        if first is None:
+            kept.append(number)
+        elif plan.endings[first] is None:
+            plan.endings[first] = plan.endings[number]
+            plan.results[first] = plan.results[number]
+    plan.outputs = [plan.outputs[number] for number in kept]
+    plan.results = [plan.results[number] for number in kept]
+    plan.endings = [plan.endings[number] for number in kept]
+
+
+def _ending(node: FloatNode) -> Ending:
+    """Return an ending with its axis, counted from 0."""
+    rank = len(node.input_shape(0))
+    if node.kind == "Sigmoid":
+        return Ending(node.kind)
+    default = {"ArgMax": 0}.get(node.kind, -1 if node.graph.opset >= _LAST_AXIS else 1)
+    axis = node.integer("axis", default) % rank
+    alone = prod(node.input_shape(0)[axis + 1 :]) == 1
+    if node.kind != "ArgMax" and node.graph.opset < _LAST_AXIS and not alone:
+        raise node.refused(f"before opset 13, {node.kind} takes all axes from {axis} on as one")
+    return Ending(node.kind, axis)
+
+
+def applied(ending: Ending | None, values: Float64s) -> Float64s:
+    """Return the file's output for the values before its ending."""
+    if ending is None:
+        return values
+    if ending.kind == "Sigmoid":
+        return sigmoid(values)
+    if ending.kind == "ArgMax":
+        return np.asarray(values.argmax(ending.axis), np.float64)
+    shifted = values - values.max(ending.axis, keepdims=True)
+    total = np.log(np.exp(shifted).sum(ending.axis, keepdims=True))
+    logarithms: Float64s = shifted - total
+    return logarithms if ending.kind == "LogSoftmax" else np.asarray(np.exp(logarithms))
+
+
+def decisions(ending: Ending | None, values: Float64s, axis: int) -> Array:
+    """Return the decisions in an output before its ending: a class, or 1 above the threshold.
+
+    Without an ending, the largest along `axis` if it has several places, else above 0.
+    """
+    if ending is not None and ending.kind == "Sigmoid":
+        return (values > 0).astype(np.int64)
+    at = axis if ending is None else ending.axis
+    if values.shape[at] == 1:
+        return (values > 0).astype(np.int64)
+    return np.asarray(values.argmax(at))

@@ -1,0 +1,362 @@
+"""A float ONNX graph with fixed shapes and folded constants, and its execution in floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.onnx_import.forms import ONNX, operator_set
+from btt_chain.work.quantise.rewriting import endings_last, remove_states
+
+try:
+    import onnxruntime
+except ImportError:  # the extra `fast`; ONNX's reference is slower and has the same meaning
+    onnxruntime = None
+
+Array: TypeAlias = NDArray[np.generic]
+Feeds: TypeAlias = Mapping[str, NDArray[np.float32]]
+"""The inputs of one item by their names, in the shapes of the file."""
+
+MAX_FILE_BYTES: Final = 1 << 31
+MAX_ROUNDS: Final = 8
+"""Maximum passes of shape inference and folding."""
+_ALIASES: Final = frozenset({"Identity", "Dropout"})
+_QUANTISED: Final = frozenset({
+    "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
+    "MatMulInteger", "DynamicQuantizeLinear", "QGemm",
+})  # fmt: skip
+_SUBGRAPHS: Final = frozenset({"If", "Loop", "Scan"})
+
+
+@dataclass(frozen=True, slots=True)
+class FloatGraph:
+    """Nodes that depend on the inputs, in order of execution; everything else is constant."""
+
+    proto: onnx.ModelProto
+    """The same graph as a model, for execution."""
+    constants: Mapping[str, Array]
+    shapes: dict[str, tuple[int, ...]]
+    """Of every input and of every output of a node; those of further steps are added."""
+    opset: int
+    left_out: Sequence[str] = ()
+    """Inputs and outputs of the file that hold states of recurrent layers; the first are 0."""
+
+    @property
+    def nodes(self) -> Sequence[onnx.NodeProto]:
+        """The nodes that depend on the inputs."""
+        return list(self.proto.graph.node)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs."""
+        return [value.name for value in self.proto.graph.input]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs."""
+        return [value.name for value in self.proto.graph.output]
+
+
+def is_quantised(path: Path) -> bool:
+    """Return True if a file has nodes of quantised operators. Raises ModelRefused."""
+    return any(node.op_type in _QUANTISED for node in loaded(path).graph.node)
+
+
+def loaded(path: Path) -> onnx.ModelProto:
+    """Return the model of a file; ModelRefused if it is damaged or lacks its external data."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ModelRefused(f"the file is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        missing = [each for each in _external(model) if not (path.parent / each).is_file()]
+        if missing:
+            raise ModelRefused(
+                f"its weights lie in {missing[0]!r}, which is missing: put it next to the file"
+            )
+        onnx.load_external_data_for_model(model, str(path.parent))
+        for output in model.graph.output:
+            output.type.tensor_type.shape.SetInParent()  # the checker wants one; it is derived
+        onnx.checker.check_model(model)
+    except (DecodeError, UnicodeDecodeError, ValueError) as broken:
+        raise ModelRefused(f"no valid ONNX model: {broken}") from None
+    except onnx.checker.ValidationError as broken:
+        raise ModelRefused(f"no valid ONNX model: {str(broken).splitlines()[0]}") from None
+    return model
+
+
+def _external(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the files that hold constants."""
+    return [
+        entry.value
+        for tensor in model.graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    ]
+
+
+def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
+    """Read a float model; `shapes` fixes those of inputs. Raises ModelRefused."""
+    model = loaded(path)
+    if model.functions or model.graph.sparse_initializer:
+        raise ModelRefused("has local functions or sparse constants: export it without")
+    opset = operator_set(model)
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    for name, array in constants.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelRefused(f"constant {name!r} has NaN or infinite numbers: train it anew")
+    left_out = remove_states(model, constants)
+    _fix_shapes(model, constants, shapes)
+    nodes = endings_last(_without_aliases(model), model)
+    for _ in range(MAX_ROUNDS):
+        static = _inferred(model, nodes, constants)
+        remaining = [node for node in nodes if not _fold(node, constants, static, opset)]
+        if len(remaining) == len(nodes):
+            break
+        nodes = remaining
+    for node in nodes:
+        _check_node(node)
+    proto = _model_of(model, _needed(nodes, model), constants)
+    return FloatGraph(proto, constants, _shapes(proto), opset, left_out)
+
+
+def _check_node(node: onnx.NodeProto) -> None:
+    name = node.name or node.op_type
+    if node.op_type in _SUBGRAPHS:
+        raise ModelRefused.at(
+            name, f"{node.op_type} has graphs within: export the model with a fixed path"
+        )
+    if node.domain not in ONNX:
+        raise ModelRefused.at(
+            name, f"{node.op_type} of {node.domain} is not an operator of ONNX: export without it"
+        )
+
+
+def _fix_shapes(
+    model: onnx.ModelProto, constants: Mapping[str, Array], shapes: Mapping[str, Sequence[int]]
+) -> None:
+    """Write fixed shapes into the inputs; a first axis of any size becomes 1."""
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    unknown = sorted(set(shapes) - {value.name for value in inputs})
+    if unknown:
+        names = ", ".join(value.name for value in inputs)
+        raise ModelRefused(f"has no input {unknown[0]!r}; its inputs are {names}")
+    for value in inputs:
+        kind = value.type.tensor_type
+        if kind.elem_type != onnx.TensorProto.FLOAT:
+            raise ModelRefused(f"input {value.name!r} is not of float32: convert the model")
+        dims = [int(dim.dim_value) for dim in kind.shape.dim]
+        fixed = list(shapes.get(value.name, ()))
+        if fixed and dims and len(fixed) != len(dims):
+            raise ModelRefused(f"input {value.name!r} has {len(dims)} axes, not {len(fixed)}")
+        if not fixed:
+            fixed = [1, *dims[1:]] if dims and not dims[0] else dims
+        if not fixed or min(fixed) < 1:
+            form = "x".join(str(size or "?") for size in fixed) or "1x..."
+            raise ModelRefused(
+                f"input {value.name!r} has dynamic axes ({form}): fix them with "
+                f"--shape {value.name}={form.replace('?', 'SIZE')}"
+            )
+        value.CopyFrom(helper.make_tensor_value_info(value.name, kind.elem_type, fixed))
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+
+
+def _without_aliases(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the nodes without those that copy their input."""
+    alias: dict[str, str] = {}
+    outputs = {value.name for value in model.graph.output}
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        node.input[:] = [alias.get(name, name) for name in node.input]
+        if _is_alias(node) and node.output[0] not in outputs:
+            alias[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    return nodes
+
+
+def _is_alias(node: onnx.NodeProto) -> bool:
+    """Return True if a node copies its input at inference."""
+    return node.op_type in _ALIASES and len(node.output) == 1
+
+
+def _inferred(
+    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that inference knows."""
+    whole = _model_of(model, nodes, constants)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(whole, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError) as broken:
+        raise ModelRefused(f"its shapes do not fit: {str(broken).splitlines()[0]}") from None
+    static: dict[str, tuple[int, ...]] = {}
+    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        if value.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
+            static[value.name] = tuple(int(dim.dim_value) for dim in dims)
+    return static
+
+
+def _fold(
+    node: onnx.NodeProto,
+    constants: dict[str, Array],
+    static: Mapping[str, tuple[int, ...]],
+    opset: int,
+) -> bool:
+    """Return True if a node depends on no input; its outputs are then added to the constants."""
+    names = [name for name in node.input if name]
+    shaped = node.op_type in {"Shape", "Size"} and node.input[0] in static
+    if node.op_type.startswith("Random") or node.op_type in _SUBGRAPHS:
+        return False
+    if not shaped and not all(name in constants for name in names):
+        return False
+    feeds = {name: constants[name] for name in names if name in constants}
+    if shaped:
+        feeds[node.input[0]] = np.broadcast_to(np.float32(0), static[node.input[0]])
+    constants.update(zip(node.output, evaluated(node, feeds, opset), strict=False))
+    return True
+
+
+def evaluated(node: onnx.NodeProto, feeds: Mapping[str, Array], opset: int) -> list[Array]:
+    """Return the outputs of one node by ONNX's reference. Raises ModelRefused."""
+    inputs = [
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
+        for name, array in feeds.items()
+    ]
+    outputs = [helper.make_empty_tensor_value_info(name) for name in node.output]
+    graph = helper.make_graph([node], "node", inputs, outputs)
+    try:
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(graph, opsets={"": opset}).run(None, dict(feeds))
+    except Exception as broken:  # noqa: BLE001 - any: it runs what an untrusted file says
+        raise ModelRefused.at(
+            node.name or node.op_type,
+            f"ONNX's reference does not execute it ({type(broken).__name__}: {broken})",
+        ) from None
+    return [np.asarray(result) for result in results]
+
+
+def _needed(nodes: Sequence[onnx.NodeProto], model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the nodes on which the outputs depend."""
+    wanted = {value.name for value in model.graph.output}
+    needed: list[onnx.NodeProto] = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            needed.append(node)
+            wanted.update(node.input)
+    return needed[::-1]
+
+
+def _model_of(
+    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array]
+) -> onnx.ModelProto:
+    """Return a model of some nodes, with the constants that they read."""
+    read = {name for node in nodes for name in node.input}
+    read |= {value.name for value in model.graph.output}
+    held = [
+        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in constants.items()
+        if name in read
+    ]
+    graph = helper.make_graph(
+        nodes, "model", model.graph.input, model.graph.output, initializer=held
+    )
+    made = helper.make_model(graph, opset_imports=model.opset_import)
+    made.ir_version = max(4, model.ir_version)
+    return made
+
+
+def _shapes(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors, from one execution with zeros."""
+    feeds = {
+        value.name: np.zeros([int(d.dim_value) for d in value.type.tensor_type.shape.dim], "f4")
+        for value in proto.graph.input
+    }
+    names = [name for node in proto.graph.node for name in node.output if name]
+    results = runner(proto, names)(feeds)
+    return {name: array.shape for name, array in (*results.items(), *feeds.items())}
+
+
+# ---- execution
+
+
+class Runner(Protocol):
+    """A float model that is executed item by item."""
+
+    def __call__(self, feeds: Feeds) -> dict[str, Array]:
+        """Return the named tensors of one item."""
+
+
+def runner(proto: onnx.ModelProto, names: Sequence[str]) -> Runner:
+    """Return the execution of a model that yields some of its tensors.
+
+    By onnxruntime without any optimisation if it is installed, else by ONNX's reference.
+    """
+    whole = onnx.ModelProto()
+    whole.CopyFrom(proto)
+    fed = {value.name for value in whole.graph.input}
+    made = list(dict.fromkeys(name for name in names if name not in fed))
+    outputs = {value.name for value in whole.graph.output}
+    whole.graph.output.extend(
+        helper.make_empty_tensor_value_info(name) for name in made if name not in outputs
+    )
+    execute = _execute(whole)
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        results = dict(zip(made, execute(made, dict(feeds)), strict=True)) if made else {}
+        return results | {name: feeds[name] for name in names if name in fed}
+
+    return run
+
+
+class _Execute(Protocol):
+    def __call__(self, names: Sequence[str], feeds: dict[str, NDArray[np.float32]]) -> list[Array]:
+        """Return the named outputs."""
+
+
+def _execute(model: onnx.ModelProto) -> _Execute:
+    """Return the execution of a model. Raises ModelRefused if the engine does not take it."""
+    try:
+        if onnxruntime is None:
+            reference = ReferenceEvaluator(model)
+            return _guarded(lambda names, feeds: [*reference.run(list(names), feeds)])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as broken:  # noqa: BLE001 - any: it reads what an untrusted file says
+        raise ModelRefused(f"the float model cannot be executed: {_line(broken)}") from None
+    return _guarded(session.run)
+
+
+def _guarded(execute: _Execute) -> _Execute:
+    def run(names: Sequence[str], feeds: dict[str, NDArray[np.float32]]) -> list[Array]:
+        try:
+            with np.errstate(all="ignore"):
+                return [np.asarray(array) for array in execute(names, feeds)]
+        except Exception as broken:  # noqa: BLE001 - any: it runs what an untrusted file says
+            raise ModelRefused(f"the float model cannot be executed: {_line(broken)}") from None
+
+    return run
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

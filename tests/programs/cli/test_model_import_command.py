@@ -1,0 +1,145 @@
+"""`model import` of float models: packages, reports, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
+
+from btt_chain.work.execute import Executor
+from btt_chain.work.inputs.files import read
+from btt_chain.work.package import load
+from cli.program import program
+from unit.work.float_nets import Net, items
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(program, ["model", "import", *map(str, args)], prog_name="btt-chain")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A float model of pictures with 3 classes, and folders of items for it."""
+    net = Net({"x": ["n", 3, 8, 8]})
+    h = net.relu(net.batch_norm(net.conv("x", 3, 8, 3, 3, pads=[1] * 4), 8))
+    h = net.node("Flatten", net.node("GlobalAveragePool", h))
+    net.save(tmp_path, net.node("Softmax", net.dense(h, 8, 3)))
+    for name, seed, count in (("calibration", 1, 24), ("test", 2, 40)):
+        (tmp_path / name).mkdir()
+        made = items(seed, count, x=(1, 3, 8, 8))
+        np.save(tmp_path / name / "items.npy", np.concatenate([item["x"] for item in made]))
+    (tmp_path / "net.json").write_text(json.dumps({"labels": ["a", "b", "c"]}))
+    (tmp_path / "labels.csv").write_text("label\n" + "a\n" * 20 + "c\n" * 20)
+    return tmp_path
+
+
+def test_a_float_model_becomes_a_package_that_runs(folder: Path) -> None:
+    out, chart = folder / "net.btt", folder / "net.svg"
+    result = run(
+        folder / "net.onnx", "--calibrate", folder / "calibration", "--compare", folder / "test",
+        "--labels", folder / "labels.csv", "--prepare", folder / "net.json", "--ranges", "minmax",
+        "--chart", chart, "-o", out, "--json",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    comparison = report["import"]["comparison"]
+    assert (comparison["items"], comparison["independent"]) == (40, True)
+    assert comparison["agreement"] >= 0.98
+    assert comparison["outputs"][0]["accuracy"] is not None
+    assert any("Softmax" in remark for remark in report["import"]["remarks"])
+    assert chart.read_text().startswith("<svg")
+    package = load(out)
+    assert list(package.preparation.labels) == ["a", "b", "c"]
+    packed = np.load(folder / "test" / "items.npy").transpose(0, 2, 3, 1)
+    np.save(folder / "packed.npy", packed)
+    inputs = read([folder / "packed.npy"], package.manifest, package.preparation)
+    assert Executor(package.model).run(*inputs.elements).outputs[0].shape == (40, 3)
+
+
+def test_the_report_says_that_calibration_items_are_not_independent(folder: Path) -> None:
+    result = run(
+        folder / "net.onnx", "--calibrate", folder / "calibration", "--ranges", "minmax",
+        "-o", folder / "net.btt",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "24 items (not independent: the calibration items)" in result.stdout
+    assert "ranges: minmax" in result.stdout
+
+
+def test_too_much_loss_has_an_exit_code_of_its_own_and_writes_nothing(folder: Path) -> None:
+    out = folder / "net.btt"
+    out.write_bytes(b"before")
+    net = Net({"x": ["n", 8]})
+    weights = net.rng.normal(0, 0.5, (9, 8))
+    weights[0] *= 1000
+    h = net.relu(net.node("Gemm", "x", net.constant(weights), transB=1))
+    last = net.rng.normal(0, 1, (4, 9))
+    last[:, 0] = 1e-4
+    net.save(folder, net.node("Gemm", h, net.constant(last), transB=1))
+    made = items(1, 48, x=(1, 8))
+    np.save(folder / "calibration" / "items.npy", np.concatenate([item["x"] for item in made]))
+    call = (
+        folder / "net.onnx", "--calibrate", folder / "calibration", "--ranges", "minmax",
+        "--budget", "0%", "-o", out,
+    )  # fmt: skip
+
+    result = run(*call)
+
+    assert result.exit_code == 3
+    assert "agrees with the float model in" in result.stderr
+    assert "--accept-loss" in result.stderr
+    assert out.read_bytes() == b"before"
+    assert sorted(path.name for path in folder.glob("net.btt*")) == ["net.btt"]
+    assert run(*call, "--accept-loss").exit_code == 0
+    assert load(out).manifest.graph.nodes
+
+
+def test_a_float_model_without_items_is_refused_with_the_option(folder: Path) -> None:
+    result = run(folder / "net.onnx", "-o", folder / "net.btt")
+    assert result.exit_code == 1
+    assert "it is a float model: --calibrate DIR quantises it" in result.stderr
+
+
+def test_a_model_of_integers_is_not_quantised_again(folder: Path) -> None:
+    net = Net({"x": [1, 3]})
+    scale, zero = net.constant(0.1), net.constant(0, "i1")
+    y = net.node("DequantizeLinear", net.node("QuantizeLinear", "x", scale, zero), scale, zero)
+    net.save(folder, y)
+    call = (folder / "net.onnx", "--calibrate", folder / "calibration", "-o", folder / "net.btt")
+    result = run(*call)
+    assert result.exit_code == 1
+    assert "net.onnx has integers already: import it without --calibrate" in result.stderr
+
+
+def test_a_refusal_names_the_file(folder: Path) -> None:
+    (folder / "test" / "other.npy").write_bytes(b"no array")
+    result = run(folder / "net.onnx", "--calibrate", folder / "test", "-o", folder / "net.btt")
+    assert result.exit_code == 1
+    assert "net.onnx: other.npy: is not a .npy array" in result.stderr
+    assert not (folder / "net.btt").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--compare", "test"], "a float model needs --calibrate"),
+        (["--accept-loss"], "a float model needs --calibrate"),
+        (["--calibrate", "test", "--labels", "labels.csv"], "--labels are those of the items of"),
+        (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
+        (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),
+        (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
+    ],
+)
+def test_wrong_options_are_named(
+    options: list[str], why: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    result = run("net.onnx", *options, "-o", "net.btt")
+    assert result.exit_code == 2
+    assert why in result.stderr
