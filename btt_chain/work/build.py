@@ -38,7 +38,6 @@ from btt_chain.work.model import (
     Model,
     constants_of,
     records_of_norm,
-    records_of_numbers,
     records_of_product,
     records_of_rows,
     records_of_table,
@@ -326,7 +325,7 @@ class Builder:
             raise ModelRefused.at(name, f"{numbers.size} numbers, needed are {TABLE_ENTRIES}")
         if int(numbers.min()) < out.kind.low or int(numbers.max()) > out.kind.high:
             raise ModelRefused.at(name, f"a number is not an element of {out.kind.name}")
-        records = records_of_numbers(numbers.astype(np.int16))
+        records = records_of_table(numbers.astype(np.int16))
         return self.node(name, WideTable(u16(x), _weights()), out, self._tensors[x].dims, records)
 
     def affine(

@@ -16,7 +16,7 @@ from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Graph, Manifest, Node
-from btt_chain.work.model import Model, quantised, real_outputs, records_of_numbers, scale_bits
+from btt_chain.work.model import Model, quantised, real_outputs, records_of_table, scale_bits
 from btt_chain.work.operators import (
     Add,
     Affine,
@@ -605,7 +605,7 @@ def test_wide_tables_of_too_few_or_of_other_numbers_are_refused() -> None:
 
 def test_numbers_of_a_wide_table_are_elements_of_its_output() -> None:
     made = Builder(Kind.I16, (2,))
-    records = records_of_numbers(np.arange(-2048, 2048).astype(np.int16))
+    records = records_of_table(np.arange(-2048, 2048).astype(np.int16))
     made.node("wide", WideTable(ZERO, WEIGHTS), Numbers(Kind.I8), (2,), records)
 
     with pytest.raises(ModelRefused, match="'wide': numbers -2048 to 2047 are not elements of I8"):

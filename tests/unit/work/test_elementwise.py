@@ -23,7 +23,7 @@ from btt_chain.work.model import (
     dtype_of,
     elements_of,
     records_of_norm,
-    records_of_numbers,
+    records_of_table,
     scale_bits,
 )
 from btt_chain.work.operators import Add, Affine, AveragePool, Hypot, MaxPool, Mul, Op, WideTable
@@ -186,7 +186,7 @@ def test_the_entry_of_a_wide_table_is_the_nearest_sixteenth_halves_to_even() -> 
     assert {element: entry_of(element) for element in elements} == elements
 
     x = shaped(Kind.I16, len(elements))
-    table = constants_of(records_of_numbers(np.arange(-2048, 2048).astype(np.int16)))
+    table = constants_of(records_of_table(np.arange(-2048, 2048).astype(np.int16)))
     values = row(Kind.I16, *elements)
     outputs = computed(WideTable(u16(0), NOTHING), [x], x, [values], table)
 
@@ -196,13 +196,13 @@ def test_the_entry_of_a_wide_table_is_the_nearest_sixteenth_halves_to_even() -> 
 def test_a_record_of_a_wide_table_has_64_numbers_lowest_byte_first() -> None:
     values = np.arange(-2048, 2048).astype(np.int16) * np.int16(5)
 
-    records = records_of_numbers(values)
+    records = records_of_table(values)
 
     assert records.shape == (64, 128)
     assert records[1, :4].tolist() == [*(-9920).to_bytes(2, "little", signed=True), 0x45, 0xD9]
     np.testing.assert_array_equal(constants_of(records).table, values)
     with pytest.raises(ValueError, match="reshape"):
-        records_of_numbers(values[:-64])
+        records_of_table(values[:-64])
 
 
 # ---- at the bounds
