@@ -44,8 +44,8 @@ class Inputs(Protocol):
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
 
-    def raw_record(self, row: int) -> bytes:
-        """Return a record of any other layout (`Operator.record_tail`)."""
+    def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:
+        """Return the weights of a record, and the `tail` bytes after them."""
 
     def own(self, start: int, length: int) -> Sequence[int]:
         """Return successive elements of the node's own output (`Operator.reads_itself`)."""
