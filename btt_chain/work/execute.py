@@ -11,7 +11,7 @@ Results do not depend on the grouping of items, nor on the number of threads: it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Inputs, Int32s, Model, dtype_of
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric import KERNELS, Kernels
+from btt_chain.work.operators.numeric import KERNELS, KernelMaker
 from btt_chain.work.operators.numeric.kernel import Kernel, node_of
 from btt_chain.work.operators.numeric.products import ProductKernel
 
@@ -75,7 +75,9 @@ class Executor:
     ModelRefused if its weights are not admissible: an honest result could then be proven wrong.
     """
 
-    def __init__(self, model: Model, kernels: Kernels = KERNELS) -> None:
+    def __init__(
+        self, model: Model, kernels: Mapping[type[Operator], KernelMaker] = KERNELS
+    ) -> None:
         check_model(model)
         self.model = model
         self._kernels: list[Kernel[Operator]] = []

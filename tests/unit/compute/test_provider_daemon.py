@@ -31,7 +31,6 @@ from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name
 from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.upkeep import NotRegistered, Registration
-from btt_chain.compute.provider.workshop import Processor
 from btt_chain.compute.public import sets
 from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
@@ -40,6 +39,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.engines import Processor
 from btt_chain.work.execute import Executor
 from btt_chain.work.package import Package
 from btt_chain.work.tensors import Kind

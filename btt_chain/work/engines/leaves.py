@@ -1,0 +1,156 @@
+"""SHA-256 of many leaves of one length on a GPU, by a kernel of triton; one lane hashes one leaf.
+
+The words of all leaves lie word by word, so that neighbouring lanes read neighbouring memory. A
+lane writes its message schedule over the words of the block that it has read. The result is that
+of `merkle.leaf_hash` (FIPS 180-4); tests run the kernel in triton's interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from btt_chain.extras import needs_extra
+from btt_chain.work.merkle import LEAF_TAG
+
+try:
+    import torch
+    import triton
+    import triton.language as tl
+except ImportError as error:
+    raise ImportError(
+        needs_extra("leaves are hashed on a GPU by torch and triton from", "gpu")
+    ) from error
+
+BLOCK: Final = 64
+"""Bytes of a block of SHA-256."""
+WORDS: Final = 16
+LANES: Final = 128
+ROUNDS: Final = 64
+
+
+def hash_leaves(leaves: torch.Tensor) -> torch.Tensor:
+    """Return the hashes (count, 32) of leaves (count, length), both bytes on one device."""
+    words = _words(leaves)
+    count, device = len(leaves), leaves.device
+    state = torch.empty((8, count), dtype=torch.int32, device=device)
+    constants = torch.tensor(_as_int32(ROUND_CONSTANTS), dtype=torch.int32, device=device)
+    start = torch.tensor(_as_int32(START), dtype=torch.int32, device=device)
+    grid = (triton.cdiv(count, LANES),)
+    _kernel[grid](
+        words.view(torch.uint32),
+        constants.view(torch.uint32),
+        start.view(torch.uint32),
+        state.view(torch.uint32),
+        count,
+        len(words) // WORDS,
+        LANES,
+    )
+    return _bytes_first(state.t().contiguous()).view(torch.uint8).reshape(count, 32)
+
+
+def _words(leaves: torch.Tensor) -> torch.Tensor:
+    """Return the padded messages as 32-bit words (word, leaf)."""
+    count, length = leaves.shape
+    message = len(LEAF_TAG) + length
+    blocks = -(-(message + 9) // BLOCK)
+    raw = torch.zeros((count, blocks * BLOCK), dtype=torch.uint8, device=leaves.device)
+    raw[:, : len(LEAF_TAG)] = LEAF_TAG[0]
+    raw[:, len(LEAF_TAG) : message] = leaves
+    raw[:, message] = 0x80
+    bits = list((8 * message).to_bytes(8, "big"))
+    raw[:, -8:] = torch.tensor(bits, dtype=torch.uint8, device=leaves.device)
+    return _bytes_first(raw.view(torch.int32)).t().contiguous()
+
+
+def _bytes_first(words: torch.Tensor) -> torch.Tensor:
+    """Return words with their bytes in the opposite order."""
+    return words.view(torch.uint8).reshape(*words.shape, 4).flip(-1).contiguous().view(
+        torch.int32
+    ).squeeze(-1)
+
+
+def _as_int32(words: list[int]) -> list[int]:
+    return [word - (1 << 32) if word >> 31 else word for word in words]
+
+
+def _primes(count: int) -> list[int]:
+    primes: list[int] = []
+    number = 2
+    while len(primes) < count:
+        if all(number % prime for prime in primes):
+            primes.append(number)
+        number += 1
+    return primes
+
+
+def _cube_root(number: int) -> int:
+    """Return the largest integer whose cube is at most `number`."""
+    low, high = 0, 1 << -(-number.bit_length() // 3)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**3 <= number else (low, middle - 1)
+    return low
+
+
+ROUND_CONSTANTS: Final = [_cube_root(prime << 96) % (1 << 32) for prime in _primes(ROUNDS)]
+"""The first 32 bits of the fractions of cube roots of primes (FIPS 180-4, 4.2.2)."""
+START: Final = [math.isqrt(prime << 64) % (1 << 32) for prime in _primes(8)]
+"""The same of square roots (FIPS 180-4, 5.3.3)."""
+
+
+def _rotated(x: tl.tensor, by: tl.constexpr) -> tl.tensor:
+    return (x >> by) | (x << (32 - by))
+
+
+_rotated = triton.jit(_rotated)
+
+
+def _compress(
+    words: tl.tensor, constants: tl.tensor, start: tl.tensor, state: tl.tensor,
+    count: tl.tensor, blocks: tl.tensor, lanes: tl.constexpr,
+) -> None:  # fmt: skip
+    """Hash one leaf in each lane: `words` (word, leaf) are overwritten, `state` (8, leaf) is made."""
+    lane = tl.program_id(0) * lanes + tl.arange(0, lanes)
+    is_leaf = lane < count
+    none = tl.zeros((lanes,), tl.uint32)
+    a0, b0, c0, d0 = none, none, none, none
+    e0, f0, g0, h0 = none, none, none, none
+    a0 += tl.load(start)
+    b0 += tl.load(start + 1)
+    c0 += tl.load(start + 2)
+    d0 += tl.load(start + 3)
+    e0 += tl.load(start + 4)
+    f0 += tl.load(start + 5)
+    g0 += tl.load(start + 6)
+    h0 += tl.load(start + 7)
+    for block in range(blocks):
+        own = words + block.to(tl.int64) * 16 * count + lane
+        a, b, c, d, e, f, g, h = a0, b0, c0, d0, e0, f0, g0, h0
+        for at in range(64):
+            word = tl.load(own + (at % 16) * count, mask=is_leaf, other=0)
+            if at >= 16:
+                early = tl.load(own + ((at - 15) % 16) * count, mask=is_leaf, other=0)
+                late = tl.load(own + ((at - 2) % 16) * count, mask=is_leaf, other=0)
+                word += _rotated(early, 7) ^ _rotated(early, 18) ^ (early >> 3)
+                word += tl.load(own + ((at - 7) % 16) * count, mask=is_leaf, other=0)
+                word += _rotated(late, 17) ^ _rotated(late, 19) ^ (late >> 10)
+                tl.store(own + (at % 16) * count, word, mask=is_leaf)
+            mixed = h + (_rotated(e, 6) ^ _rotated(e, 11) ^ _rotated(e, 25))
+            mixed += (g ^ (e & (f ^ g))) + tl.load(constants + at) + word
+            most = (_rotated(a, 2) ^ _rotated(a, 13) ^ _rotated(a, 22)) + ((a & b) | (c & (a | b)))
+            h, g, f, e = g, f, e, d + mixed
+            d, c, b, a = c, b, a, mixed + most
+        a0, b0, c0, d0 = a0 + a, b0 + b, c0 + c, d0 + d
+        e0, f0, g0, h0 = e0 + e, f0 + f, g0 + g, h0 + h
+    tl.store(state + lane, a0, mask=is_leaf)
+    tl.store(state + count + lane, b0, mask=is_leaf)
+    tl.store(state + 2 * count + lane, c0, mask=is_leaf)
+    tl.store(state + 3 * count + lane, d0, mask=is_leaf)
+    tl.store(state + 4 * count + lane, e0, mask=is_leaf)
+    tl.store(state + 5 * count + lane, f0, mask=is_leaf)
+    tl.store(state + 6 * count + lane, g0, mask=is_leaf)
+    tl.store(state + 7 * count + lane, h0, mask=is_leaf)
+
+
+_kernel = triton.jit(_compress)
