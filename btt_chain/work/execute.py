@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.work.admission import check_model
 from btt_chain.work.commit import ItemCommitment, commit_item
@@ -41,6 +42,8 @@ class Batch:
     graph: Graph
     tensors: Sequence[Elements]
     accumulators: Accumulators = field(default_factory=dict)
+    leaves: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    """Hashes (item, leaf, 32) of the leaves of committed tensors that the engine has hashed."""
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -66,7 +69,8 @@ class Batch:
 
     def commit(self, at: int, number: int, key: bytes | None) -> ItemCommitment:
         """Commit to the item at `at` of this batch, which is item `number` of the job."""
-        return commit_item(self.graph, number, self.item(at), key)
+        hashed = {tensor: list(map(bytes, hashes[at])) for tensor, hashes in self.leaves.items()}
+        return commit_item(self.graph, number, self.item(at), key, hashed)
 
 
 class Executor:

@@ -200,7 +200,7 @@ class Workshop:
         for batch in self._engine.stream(executor, batches, accumulators=sums):
             for at in range(len(batch)):
                 tensors: list[bytes | memoryview] = list(batch.item(at))
-                _add(graph, right, commit_item(graph, done, tensors, key))
+                _add(graph, right, batch.commit(at, done, key))
                 if plants_error:
                     flips.append(_spoil(graph, tensors, done))
                     _add(graph, said, commit_item(graph, done, tensors, key))

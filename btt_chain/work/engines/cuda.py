@@ -5,7 +5,7 @@ memory layouts, so all its matrices are contiguous and padded with zeros, on eve
 at least 32, which CUDA needs, and both other sides to multiples of 16. Requantising is a sequence
 of single IEEE operations; the rounding stands between multiplication and addition, so none can be
 fused. Operators other than dense layers and ungrouped convolutions are numpy's, on the processor.
-On a GPU the leaves of commitments are hashed there, too, if triton is installed.
+On a GPU the leaves of commitments are hashed there, too, by triton, which torch brings on Linux.
 
 Not measured: no GPU has run this yet. Tests run it on the processor.
 """
@@ -13,11 +13,13 @@ Not measured: no GPU has run this yet. Tests run it on the processor.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from btt_chain.extras import needs_extra
+from btt_chain.work.engines.leaves import leaves_of
 from btt_chain.work.engines.products import (
     ColumnsOf,
     Part,
@@ -26,8 +28,8 @@ from btt_chain.work.engines.products import (
     operands_of,
 )
 from btt_chain.work.errors import EngineRefused
-from btt_chain.work.execute import DEFAULT_MEMORY
-from btt_chain.work.model import Elements, Float32s, Int8s, Int32s
+from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor
+from btt_chain.work.model import Elements, Float32s, Inputs, Int8s, Int32s
 from btt_chain.work.operators import Conv
 from btt_chain.work.tensors import Kind, Tensor, Window
 
@@ -53,6 +55,16 @@ class Cuda(ProductEngine):
                 "torch sees no CUDA device: check the driver with nvidia-smi, or run without it"
             )
         super().__init__(partial(_Product, device), memory)
+        self._device = device
+
+    def stream(
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
+        """Execute all items, in order, and hash their leaves on the GPU."""
+        made = super().stream(executor, batches, accumulators=accumulators)
+        if not self._device.startswith("cuda"):
+            return made
+        return (replace(batch, leaves=leaves_of(batch, self._device)) for batch in made)
 
 
 class _Product:

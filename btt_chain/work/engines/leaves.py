@@ -10,8 +10,14 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from btt_chain.extras import needs_extra
-from btt_chain.work.merkle import LEAF_TAG
+from btt_chain.work.execute import Batch
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.merkle import LEAF_TAG, leaf_hash
+from btt_chain.work.model import Elements
 
 try:
     import torch
@@ -27,6 +33,51 @@ BLOCK: Final = 64
 WORDS: Final = 16
 LANES: Final = 128
 ROUNDS: Final = 64
+
+
+def leaves_of(batch: Batch, device: str) -> dict[int, NDArray[np.uint8]]:
+    """Return the hashes (item, leaf, 32) of a batch's tensors whose leaves have one length.
+
+    They are numbered as in `Graph.committed`. Tensors of one such length are hashed together, a
+    shorter last leaf on the processor.
+    """
+    shapes = batch.graph.committed
+    tensors = [tensor for tensor, it in zip(batch.tensors, batch.graph.tensors, strict=True)
+               if it.committed]  # fmt: skip
+    by_length: dict[int, list[int]] = {}
+    for number, shape in enumerate(shapes):
+        length = tensor_layout(shape).step
+        if length is not None and length <= shape.nbytes:
+            by_length.setdefault(length, []).append(number)
+    hashes: dict[int, NDArray[np.uint8]] = {}
+    for length, numbers in by_length.items():
+        raw = [_bytes(tensors[number]) for number in numbers]
+        whole = [one.shape[1] // length for one in raw]
+        rows = [
+            one[:, : count * length].reshape(-1, length)
+            for one, count in zip(raw, whole, strict=True)
+        ]
+        made = hash_leaves(torch.from_numpy(np.concatenate(rows)).to(device)).cpu().numpy()
+        begin = 0
+        for number, one, count in zip(numbers, raw, whole, strict=True):
+            end = begin + len(one) * count
+            full = made[begin:end].reshape(len(one), count, 32)
+            hashes[number] = _with_last(full, one[:, count * length :])
+            begin = end
+    return hashes
+
+
+def _bytes(tensor: Elements) -> NDArray[np.uint8]:
+    """Return the bytes of each item."""
+    return np.ascontiguousarray(tensor).reshape(len(tensor), -1).view(np.uint8)
+
+
+def _with_last(full: NDArray[np.uint8], rest: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the hashes of whole leaves with that of the bytes behind them, if any."""
+    if not rest.shape[1]:
+        return full
+    last = b"".join(leaf_hash(item.tobytes()) for item in rest)
+    return np.concatenate([full, np.frombuffer(last, np.uint8).reshape(-1, 1, 32)], axis=1)
 
 
 def hash_leaves(leaves: torch.Tensor) -> torch.Tensor:
@@ -65,9 +116,14 @@ def _words(leaves: torch.Tensor) -> torch.Tensor:
 
 def _bytes_first(words: torch.Tensor) -> torch.Tensor:
     """Return words with their bytes in the opposite order."""
-    return words.view(torch.uint8).reshape(*words.shape, 4).flip(-1).contiguous().view(
-        torch.int32
-    ).squeeze(-1)
+    return (
+        words.view(torch.uint8)
+        .reshape(*words.shape, 4)
+        .flip(-1)
+        .contiguous()
+        .view(torch.int32)
+        .squeeze(-1)
+    )
 
 
 def _as_int32(words: list[int]) -> list[int]:
@@ -99,18 +155,18 @@ START: Final = [math.isqrt(prime << 64) % (1 << 32) for prime in _primes(8)]
 """The same of square roots (FIPS 180-4, 5.3.3)."""
 
 
-def _rotated(x: tl.tensor, by: tl.constexpr) -> tl.tensor:
+def _rotate(x: tl.tensor, by: tl.constexpr) -> tl.tensor:
     return (x >> by) | (x << (32 - by))
 
 
-_rotated = triton.jit(_rotated)
+_rotated = triton.jit(_rotate)
 
 
 def _compress(
     words: tl.tensor, constants: tl.tensor, start: tl.tensor, state: tl.tensor,
     count: tl.tensor, blocks: tl.tensor, lanes: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Hash one leaf in each lane: `words` (word, leaf) are overwritten, `state` (8, leaf) is made."""
+    """Hash a leaf in each lane: `words` (word, leaf) are overwritten, `state` is (8, leaf)."""
     lane = tl.program_id(0) * lanes + tl.arange(0, lanes)
     is_leaf = lane < count
     none = tl.zeros((lanes,), tl.uint32)
@@ -124,8 +180,8 @@ def _compress(
     f0 += tl.load(start + 5)
     g0 += tl.load(start + 6)
     h0 += tl.load(start + 7)
-    for block in range(blocks):
-        own = words + block.to(tl.int64) * 16 * count + lane
+    own = words + lane
+    for _ in range(blocks):
         a, b, c, d, e, f, g, h = a0, b0, c0, d0, e0, f0, g0, h0
         for at in range(64):
             word = tl.load(own + (at % 16) * count, mask=is_leaf, other=0)
@@ -143,6 +199,7 @@ def _compress(
             d, c, b, a = c, b, a, mixed + most
         a0, b0, c0, d0 = a0 + a, b0 + b, c0 + c, d0 + d
         e0, f0, g0, h0 = e0 + e, f0 + f, g0 + g, h0 + h
+        own += 16 * count
     tl.store(state + lane, a0, mask=is_leaf)
     tl.store(state + count + lane, b0, mask=is_leaf)
     tl.store(state + 2 * count + lane, c0, mask=is_leaf)
