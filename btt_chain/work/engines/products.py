@@ -25,7 +25,8 @@ import numpy as np
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
 from btt_chain.work.model import Constants, Elements, Float32s, Inputs, Int8s, Int32s
 from btt_chain.work.operators import Conv, Linear
-from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.base import Operator
+from btt_chain.work.operators.numeric import KERNELS, KernelMaker
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, parts_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.tensors import BYTES, SMALL, Kind, Tensor
@@ -48,7 +49,7 @@ class ProductEngine:
 
     def __init__(self, make: ProductMaker, memory: int = DEFAULT_MEMORY) -> None:
         """`make` prepares the product of a node; `memory`: bytes of tensors at a time."""
-        self._kernels: Final = {
+        self._kernels: Final[dict[type[Operator], KernelMaker]] = {
             **KERNELS,
             Linear: partial(_Linear, make),
             Conv: partial(_Conv, make),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -21,8 +18,10 @@ from btt_chain.work.engines.checked import CheckedEngine
 from btt_chain.work.errors import EngineRefused, NotExact
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import Inputs, Model
-from support.work import leaves_in_interpreter
+from unit.work.test_engines import Sums, engine_with, right
 from unit.work.work_world import KINDS, items_of, single
+
+Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 MODELS: dict[str, Callable[[], Model]] = {
     "resnet": lambda: resnet(4, 8),
@@ -78,30 +77,23 @@ def test_items_that_cannot_be_written_to_are_taken(engine: CheckedEngine) -> Non
     compare(engine, model, [items])
 
 
-def wrong_for(length: int) -> Callable[..., torch.Tensor]:
-    """torch's product, wrong for matrices of one length, as torch 2.13 is on some processors."""
-    honest = torch._int_mm
-
-    def product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        return honest(x, weights) + (x.shape[1] == length)
-
-    return product
+def exact(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return (x.double() @ weights.double()).int()
 
 
-def wrong_for_one_row_in_a_transposed_layout() -> Callable[..., torch.Tensor]:
-    honest = torch._int_mm
-
-    def product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        return honest(x, weights) + (len(x) == 1 and x.shape[1] > 1 and x.stride() == (1, 1))
-
-    return product
+def wrong_for_one_tap(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return exact(x, weights) + (x.shape[1] == 1)
 
 
-@pytest.mark.parametrize("defect", [wrong_for(1), wrong_for_one_row_in_a_transposed_layout()])
-def test_padding_hides_defects_of_single_shapes_and_the_test_finds_them_without_it(
-    monkeypatch: pytest.MonkeyPatch, defect: Callable[..., torch.Tensor]
+def wrong_for_other_layouts(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return exact(x, weights) + (not x.is_contiguous())
+
+
+@pytest.mark.parametrize("product", [wrong_for_one_tap, wrong_for_other_layouts])
+def test_padding_hides_defects_of_single_shapes_and_the_check_finds_them_without_it(
+    monkeypatch: pytest.MonkeyPatch, product: Product
 ) -> None:
-    monkeypatch.setattr(torch, "_int_mm", defect)
+    monkeypatch.setattr(torch, "_int_mm", product)
     CheckedEngine(cuda.Cuda(device="cpu"), "cuda")
 
     monkeypatch.setattr(cuda, "_padded", lambda matrix, rows: matrix)
@@ -109,17 +101,54 @@ def test_padding_hides_defects_of_single_shapes_and_the_test_finds_them_without_
         CheckedEngine(cuda.Cuda(device="cpu"), "cuda")
 
 
+def bare(rows: np.ndarray) -> np.ndarray:
+    """Rows as torch gets them from numpy; one row may be a transposed column."""
+    small = rows.astype(np.int8)
+    if len(rows) == 1 and rows.strides == (rows.itemsize, rows.itemsize):
+        column = np.empty(small.shape[::-1], np.int8)
+        column[...] = small.T
+        return column.T
+    return np.array(small, order="C")
+
+
+def torch_product(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    weights = torch.from_numpy(np.ascontiguousarray(columns)).t()
+    sums: np.ndarray = torch._int_mm(torch.from_numpy(rows), weights).numpy()
+    return sums
+
+
+def one_tap_by_torch(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    if rows.shape[1] == 1:
+        return torch_product(np.array(rows, np.int8, order="C"), columns)
+    return right(rows, columns)
+
+
+def one_row_by_torch(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    if len(rows) == 1 and rows.shape[1] > 1:
+        return torch_product(bare(rows), columns)
+    return right(rows, columns)
+
+
+def is_right(product: Sums, rows: np.ndarray, columns: np.ndarray) -> bool:
+    return np.array_equal(product(rows, columns), right(rows, columns))
+
+
+@pytest.mark.parametrize("product", [one_tap_by_torch, one_row_by_torch])
+def test_the_check_finds_what_this_torch_computes_wrongly_unpadded(product: Sums) -> None:
+    """Of torch 2.13 both: it reads other memory for these shapes."""
+    rng = np.random.default_rng(1)
+    length = 1 if product is one_tap_by_torch else 64
+    column = rng.integers(-128, 128, (length, 1))
+    rows = column if length == 1 else column.T
+    columns = rng.integers(-128, 128, (33, length)).astype(np.int8)
+    if all(is_right(product, rows, columns) for _ in range(20)):
+        CheckedEngine(engine_with(product), "torch")
+    else:
+        with pytest.raises(NotExact, match="engine torch is not exact on this machine"):
+            CheckedEngine(engine_with(product), "torch")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_engine_says_so() -> None:
     with pytest.raises(EngineRefused, match="torch sees no CUDA device: check the driver"):
         cuda.Cuda()
-
-
-def test_the_kernel_hashes_leaves_as_the_standard_library() -> None:
-    program = leaves_in_interpreter.__file__
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "equal\n"

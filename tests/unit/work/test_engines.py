@@ -72,7 +72,8 @@ def engine_with(sums: Sums, taken: Kind = Kind.I8) -> Engine:
 
 
 def right(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return rows.astype(np.int64) @ columns.T.astype(np.int64)
+    sums: np.ndarray = rows.astype(np.int64) @ columns.T.astype(np.int64)
+    return sums
 
 
 def saturating(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
