@@ -89,7 +89,8 @@ def saturating(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def wrong_for_one_tap(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return right(rows, columns) + (rows.shape[1] == 1)
+    sums: np.ndarray = right(rows, columns) + int(rows.shape[1] == 1)
+    return sums
 
 
 def wrong_for_a_transposed_column(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
