@@ -1,7 +1,7 @@
-"""SHA-256 of many leaves of one length on a GPU, by a kernel of triton; one lane hashes one leaf.
+"""SHA-256 of many leaves of one length on a GPU, by a kernel of triton; one thread hashes one leaf.
 
-The words of all leaves lie word by word, so that neighbouring lanes read neighbouring memory. A
-lane writes its message schedule over the words of the block that it has read. The result is that
+The words of all leaves lie word by word, so that neighbouring threads read neighbouring memory. A
+thread writes its message schedule over the words of the block that it has read. The result is that
 of `merkle.leaf_hash` (FIPS 180-4); tests run the kernel in triton's interpreter.
 """
 
@@ -31,7 +31,8 @@ except ImportError as error:
 BLOCK: Final = 64
 """Bytes of a block of SHA-256."""
 WORDS: Final = 16
-LANES: Final = 128
+TOGETHER: Final = 128
+"""Leaves of one instance of the kernel."""
 ROUNDS: Final = 64
 
 
@@ -87,7 +88,7 @@ def hash_leaves(leaves: torch.Tensor) -> torch.Tensor:
     state = torch.empty((8, count), dtype=torch.int32, device=device)
     constants = torch.tensor(_as_int32(ROUND_CONSTANTS), dtype=torch.int32, device=device)
     start = torch.tensor(_as_int32(START), dtype=torch.int32, device=device)
-    grid = (triton.cdiv(count, LANES),)
+    grid = (triton.cdiv(count, TOGETHER),)
     _kernel[grid](
         words.view(torch.uint32),
         constants.view(torch.uint32),
@@ -95,7 +96,7 @@ def hash_leaves(leaves: torch.Tensor) -> torch.Tensor:
         state.view(torch.uint32),
         count,
         len(words) // WORDS,
-        LANES,
+        TOGETHER,
     )
     return _bytes_first(state.t().contiguous()).view(torch.uint8).reshape(count, 32)
 
@@ -164,12 +165,12 @@ _rotated = triton.jit(_rotate)
 
 def _compress(
     words: tl.tensor, constants: tl.tensor, start: tl.tensor, state: tl.tensor,
-    count: tl.tensor, blocks: tl.tensor, lanes: tl.constexpr,
+    count: tl.tensor, blocks: tl.tensor, together: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Hash a leaf in each lane: `words` (word, leaf) are overwritten, `state` is (8, leaf)."""
-    lane = tl.program_id(0) * lanes + tl.arange(0, lanes)
-    is_leaf = lane < count
-    none = tl.zeros((lanes,), tl.uint32)
+    """Hash a leaf in each thread: `words` (word, leaf) are overwritten, `state` is (8, leaf)."""
+    leaf = tl.program_id(0) * together + tl.arange(0, together)
+    is_leaf = leaf < count
+    none = tl.zeros((together,), tl.uint32)
     a0, b0, c0, d0 = none, none, none, none
     e0, f0, g0, h0 = none, none, none, none
     a0 += tl.load(start)
@@ -180,7 +181,7 @@ def _compress(
     f0 += tl.load(start + 5)
     g0 += tl.load(start + 6)
     h0 += tl.load(start + 7)
-    own = words + lane
+    own = words + leaf
     for _ in range(blocks):
         a, b, c, d, e, f, g, h = a0, b0, c0, d0, e0, f0, g0, h0
         for at in range(64):
@@ -200,14 +201,14 @@ def _compress(
         a0, b0, c0, d0 = a0 + a, b0 + b, c0 + c, d0 + d
         e0, f0, g0, h0 = e0 + e, f0 + f, g0 + g, h0 + h
         own += 16 * count
-    tl.store(state + lane, a0, mask=is_leaf)
-    tl.store(state + count + lane, b0, mask=is_leaf)
-    tl.store(state + 2 * count + lane, c0, mask=is_leaf)
-    tl.store(state + 3 * count + lane, d0, mask=is_leaf)
-    tl.store(state + 4 * count + lane, e0, mask=is_leaf)
-    tl.store(state + 5 * count + lane, f0, mask=is_leaf)
-    tl.store(state + 6 * count + lane, g0, mask=is_leaf)
-    tl.store(state + 7 * count + lane, h0, mask=is_leaf)
+    tl.store(state + leaf, a0, mask=is_leaf)
+    tl.store(state + count + leaf, b0, mask=is_leaf)
+    tl.store(state + 2 * count + leaf, c0, mask=is_leaf)
+    tl.store(state + 3 * count + leaf, d0, mask=is_leaf)
+    tl.store(state + 4 * count + leaf, e0, mask=is_leaf)
+    tl.store(state + 5 * count + leaf, f0, mask=is_leaf)
+    tl.store(state + 6 * count + leaf, g0, mask=is_leaf)
+    tl.store(state + 7 * count + leaf, h0, mask=is_leaf)
 
 
 _kernel = triton.jit(_compress)

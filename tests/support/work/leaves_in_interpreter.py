@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from btt_chain.work.bench import items_of, resnet
-from btt_chain.work.engines.leaves import LANES, hash_leaves, leaves_of
+from btt_chain.work.engines.leaves import TOGETHER, hash_leaves, leaves_of
 from btt_chain.work.execute import Executor
 
 LENGTHS = (1, 54, 55, 62, 63, 64, 118, 256)
@@ -21,7 +21,7 @@ LENGTHS = (1, 54, 55, 62, 63, 64, 118, 256)
 def main() -> None:
     rng = np.random.default_rng(1)
     for length in LENGTHS:
-        count = LANES + 3 if length == 63 else 3
+        count = TOGETHER + 3 if length == 63 else 3
         leaves = rng.integers(0, 256, (count, length), np.uint8)
         hashes = hash_leaves(torch.from_numpy(leaves)).numpy()
         for leaf, made in zip(leaves, hashes, strict=True):

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -292,7 +291,7 @@ def test_an_error_of_an_engine_is_one_of_the_work_library() -> None:
 def test_leaves_that_an_engine_has_hashed_are_committed_to_as_they_are() -> None:
     model, items = single("conv", 3)
     batch = Executor(model).run(*items)
-    hashes: dict[int, Any] = {}
+    hashes: dict[int, np.ndarray] = {}
     for number, shape in enumerate(model.graph.committed):
         layout = tensor_layout(shape)
         raw = [bytes(batch.item(at)[number]) for at in range(len(batch))]
