@@ -63,7 +63,14 @@ class CheckedEngine:
                 with self._failing("fails with an item of this model"):
                     check_item(self._engine, executor)
                 self._passed.add(executor.model)
-        return self._engine.stream(executor, batches, accumulators=accumulators)
+        return self._computed(self._engine.stream(executor, batches, accumulators=accumulators))
+
+    def _computed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches; an error of the engine's library, as of full memory, is one of ours."""
+        try:
+            yield from batches
+        except RuntimeError as error:
+            raise EngineRefused(f"engine {self._name} failed: {_reason(error)}") from error
 
     @contextmanager
     def _failing(self, what: str) -> Iterator[None]:
@@ -78,10 +85,14 @@ class CheckedEngine:
         except WorkError:
             raise
         except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise EngineRefused(
-                f"engine {self._name} {what}: {reason}. Run without it, or with another one"
+                f"engine {self._name} {what}: {_reason(error)}. Run without it, or with another one"
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def check_item(engine: Engine, executor: Executor) -> None:

@@ -205,6 +205,24 @@ def test_an_engine_that_fails_is_refused_in_one_line() -> None:
         job(engine, perceptron(10))
 
 
+def test_an_error_in_a_job_is_one_of_the_engine() -> None:
+    class Late(Counting):
+        def stream(
+            self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
+        ) -> Iterator[Batch]:
+            yield from super().stream(executor, batches, accumulators=accumulators)
+            if self.fails is not None:
+                raise self.fails
+
+    late = Late()
+    engine = CheckedEngine(late, "m:C")
+    model = perceptron(10)
+    job(engine, model)
+    late.fails = RuntimeError("CUDA out of memory")
+    with pytest.raises(EngineRefused, match="engine m:C failed: CUDA out of memory"):
+        job(engine, model)
+
+
 # ---- by name
 
 MODULE = """
