@@ -43,10 +43,13 @@ def compare(engine: CheckedEngine, model: Model, items: Inputs) -> None:
         np.testing.assert_array_equal(made, sums)
 
 
+@pytest.mark.parametrize("count", [1, 3, 32])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_tensor_and_sum_is_the_definitions(engine: CheckedEngine, name: str) -> None:
+def test_every_tensor_and_sum_is_the_definitions(
+    engine: CheckedEngine, name: str, count: int
+) -> None:
     model: Model = MODELS[name]()
-    compare(engine, model, [items_of(np.random.default_rng(8), model.graph.inputs[0], 5)])
+    compare(engine, model, [items_of(np.random.default_rng(8), model.graph.inputs[0], count)])
 
 
 @pytest.mark.parametrize("kind", KINDS)
