@@ -12,6 +12,7 @@ import click
 
 from cli.common import show
 from cli.common.computing import lacks_extra
+from cli.common.engines import engine_of, engine_options
 from cli.common.ids import RECEIPT, read_beginning
 from cli.common.options import (
     Group,
@@ -65,18 +66,28 @@ def verify(
 # ---- bench
 
 
-@examples("btt-chain work bench --quick", "btt-chain work bench --rounds 5 --json")
+@examples(
+    "btt-chain work bench --quick",
+    "btt-chain work bench --rounds 5 --json",
+    "btt-chain work bench --engine btt_chain.work.engines.cuda:Cuda",
+)
 @work.command()
 @click.option("--quick", is_flag=True, help="Small nets only: whether it works, not how fast.")
 @click.option(
     "--rounds", type=click.IntRange(1, 100), default=3, show_default=True,
     help="Number of measurements of each part; their median counts.",
 )  # fmt: skip
+@engine_options
 @json_option
-def bench(quick: bool, rounds: int, as_json: bool) -> None:
+def bench(
+    quick: bool, rounds: int, engine: str | None, fast: bool, engine_memory: int, as_json: bool
+) -> None:
     """Measure computing, committing, checking and judging, as ratios in one run.
 
     One thread. Processor times, medians of some rounds taken in turns: other programs add to all.
+    With an engine there are four columns more: elapsed times of numpy and of the engine for the
+    same items, each in its turn, and the engine's speed without and with the commitment. The
+    engine takes the threads that it wants.
     """
     # Before numpy is loaded: BLAS reads it once.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -85,10 +96,12 @@ def bench(quick: bool, rounds: int, as_json: bool) -> None:
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
+    is_chosen = fast or engine is not None
+    chosen = engine_of(engine, engine_memory, fast=fast) if is_chosen else None
     done: list[Row] = []
     if not as_json:
-        click.echo(heading())
-    for row in rows(quick=quick, rounds=rounds):
+        click.echo(heading(with_engine=is_chosen))
+    for row in rows(quick=quick, rounds=rounds, engine=chosen):
         done.append(row)
         if not as_json:
             click.echo(str(row))

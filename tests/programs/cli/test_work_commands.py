@@ -470,3 +470,16 @@ def test_the_bench_prints_ratios() -> None:
 
     assert [row["net"] for row in found] == ["ResNet w8 16x16", "Transformer d64 S16"]
     assert all(row["proofBytes"] <= 24 * 1024 for row in found)
+
+
+def test_the_bench_measures_an_engine_beside_numpy() -> None:
+    name = "btt_chain.work.engines:Processor"
+    found = document("work", "bench", "--quick", "--rounds", "1", "--engine", name)
+
+    assert all(row["engineGmacs"] > row["engineGmacsCommitted"] > 0 for row in found)
+    assert all(row["numpyElapsedMs"] > 0 for row in found)
+    lines = run("work", "bench", "--quick", "--rounds", "1", "--engine", name).stdout.splitlines()
+    assert lines[0].split()[-3:] == ["ms", "GMAC/s", "+commit"]
+    refused = run("work", "bench", "--engine", "no.such:Engine")
+    assert refused.exit_code == 1
+    assert "there is no module 'no.such'" in refused.stderr

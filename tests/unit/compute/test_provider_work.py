@@ -28,7 +28,6 @@ from btt_chain.compute.folder import Damaged
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.records import PlantedError, Record
 from btt_chain.compute.provider.workshop import (
-    Processor,
     Stopped,
     Workshop,
     needs_of,
@@ -44,6 +43,7 @@ from btt_chain.primitives.files import Held
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.engines import Processor
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Inputs, Model
