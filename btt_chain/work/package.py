@@ -21,6 +21,7 @@ from typing import Annotated, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.files import writing
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
@@ -121,6 +122,13 @@ class Preparation:
             bits: list[u32] = getattr(self, name)
             made |= {name: floats(bits).tolist()} if bits else {}
         return made | ({"labels": list(self.labels)} if self.labels else {})
+
+
+def schema_of(preparation: Preparation) -> H256:
+    """Return the hash of a preparation, which the chain has of a registered model."""
+    return H256(
+        hashlib.sha256(b"btt-work schema\0" + codec(Preparation).encode(preparation)).digest()
+    )
 
 
 def floats(bits: list[u32]) -> Float32s:

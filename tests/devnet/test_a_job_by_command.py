@@ -35,7 +35,7 @@ from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import Model
-from btt_chain.work.package import Package, Preparation, save
+from btt_chain.work.package import Package, Preparation, save, schema_of
 from btt_chain.work.tensors import Kind
 from devnet import launcher
 from genesis.accounts import address, dev_account
@@ -51,6 +51,7 @@ from runtime.pallets.providers import events as providers_events
 from runtime.pallets.receipts import events as receipts_events
 from runtime.pallets.receipts.pallet import Receipts
 from runtime.params import WorkRules
+from support.models import stated
 from support.vectors import REPOSITORY
 from support.work.history import History
 
@@ -298,6 +299,7 @@ async def _prepare(world: World, chain: RuntimeClient) -> None:
             "Models", "register", signer=REQUESTER, manifest=package.manifest,
             model_class=u16(model_class),
             name=b"net", check=CheckMode.Reexecute, endpoints=folder.endpoints(),
+            **stated(schema_of(package.preparation)),
         )  # fmt: skip
 
     await asyncio.gather(*map(register, CLASS.values()))

@@ -18,10 +18,11 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u16
 from btt_chain.testing import DevNode
 from btt_chain.work.ids import model_id
-from btt_chain.work.package import save
+from btt_chain.work.package import save, schema_of
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.models.types import CheckMode
 from support.followers import Follower
+from support.models import stated
 from support.program_faults import Beside
 from support.running import running
 
@@ -40,7 +41,7 @@ def register_model(url: str, _home: Path) -> None:
                 await chain.submit(
                     "Models", "register", signer=KeyPair.from_uri("//Alice"), manifest=manifest,
                     model_class=u16(0), name=b"public", check=CheckMode.Reexecute,
-                    endpoints=NOWHERE,
+                    endpoints=NOWHERE, **stated(schema_of(sets.package().preparation)),
                 )  # fmt: skip
 
     asyncio.run(register())

@@ -15,7 +15,7 @@ def register(nodes: int, tables: int) -> int:
 
     `nodes` 1 to 512, `tables` 0 to 43.
     """
-    return 447_000_000 + 101_000_000 * nodes + 313_000_000 * tables
+    return 470_000_000 + 103_000_000 * nodes + 313_000_000 * tables
 
 
 RETIRE: Final = 332_000_000
@@ -31,4 +31,8 @@ SET_CLASS: Final = 78_300_000
 SET_PARAMS: Final = 70_000_000
 """1 key written."""
 SET_ENDPOINTS: Final = 83_800_000
+"""1 key written."""
+SET_LICENCE: Final = 110_000_000
+"""1 key written."""
+DESCRIBE: Final = 130_000_000
 """1 key written."""
