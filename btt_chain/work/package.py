@@ -124,13 +124,6 @@ class Preparation:
         return made | ({"labels": list(self.labels)} if self.labels else {})
 
 
-def schema_of(preparation: Preparation) -> H256:
-    """Return the hash of a preparation, which the chain has of a registered model."""
-    return H256(
-        hashlib.sha256(b"btt-work schema\0" + codec(Preparation).encode(preparation)).digest()
-    )
-
-
 def floats(bits: list[u32]) -> Float32s:
     """Return numbers from their bits."""
     return np.array([int(number) for number in bits], np.uint32).view(np.float32)
@@ -228,6 +221,12 @@ class Package:
     def manifest(self) -> Manifest:
         """The manifest for registration."""
         return self.model.manifest
+
+    @property
+    def schema(self) -> H256:
+        """The hash of the preparation, for registration."""
+        encoded = codec(Preparation).encode(self.preparation)
+        return H256(hashlib.sha256(b"btt-work schema\0" + encoded).digest())
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the file, piece by piece; PackageRefused if they would be too many."""

@@ -64,14 +64,12 @@ async def ensure_registered_preparation(
 
     A model that is not registered passes: a quote is refused for it.
     """
-    from btt_chain.work.package import schema_of
-
     view = await chain.api(WorkApi.model, model_id(package.manifest))
-    own = schema_of(package.preparation)
-    if view is not None and view.schema != own:
+    if view is not None and view.schema != package.schema:
         raise Refused(
-            f"preparation swapped after registration: the package prepares inputs by {to_hex(own)}"
-            f", the chain has {to_hex(view.schema)}; get the package from the model's owner again"
+            "preparation swapped after registration: the package prepares inputs by "
+            f"{to_hex(package.schema)}, the chain has {to_hex(view.schema)}; get the package from "
+            "the model's owner again"
         )
 
 

@@ -25,10 +25,11 @@ from btt_chain.work.tensors import Tensor
 from cli.commands.model_description import (
     AGREEMENT,
     CLAIM,
+    Stated,
     described,
     description_lines,
     description_options,
-    likely,
+    likely_description,
     words,
 )
 from cli.common import show
@@ -206,8 +207,9 @@ async def list_(chain: ViewClient) -> list[ModelView]:
 @query_options
 def register(
     package: Path, name: str, model_class: int, check: str, endpoints: tuple[str, ...],
-    licence: str, base_path: Path | None, url: str, timeout: float, as_json: bool,
-    **options: object,
+    licence: str, service: Service | None, modality: Modality | None, use: Use | None,
+    card: Path | None, claim: str | None, agreement: str | None, base_path: Path | None, url: str,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the model of a package, so that jobs can use it.
 
@@ -219,13 +221,10 @@ def register(
     whole, raw = load_package(package), package.read_bytes()
     if not is_name(name.encode()):
         raise Mistyped("--name: 1 to 64 bytes, not blank, without control characters")
-    outputs = whole.manifest.graph.made[0].dims
-    service = options["service"]
-    before = likely(whole.preparation, outputs, None if service is None else str(service))
-    description = described(options, before)
+    likely = likely_description(whole, service)
+    description = described(Stated(service, modality, use, card, claim, agreement), likely)
     id = model_id(whole.manifest)
     mode = mode_of(check, int(whole.manifest.macs))
-    from btt_chain.work.package import schema_of
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
@@ -243,7 +242,7 @@ def register(
                 chain, "Models", "register", manifest=whole.manifest,
                 model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
-                schema=schema_of(whole.preparation),
+                schema=whole.schema,
                 licence=u128(planck(chain.chain.metadata.currency, licence)),
                 description=description,
             )  # fmt: skip
@@ -304,16 +303,13 @@ async def describe(
 ) -> Arguments:
     """Change what you say about a model of yours; the rest stays. Its preparation cannot change."""
     view = await view_of(chain, which)
-    typed = {
-        "service": service, "modality": modality, "use": use, "card": card, "claim": claim,
-        "agreement": agreement,
-    }  # fmt: skip
-    if name is None and not any(value is not None for value in typed.values()):
+    stated = Stated(service, modality, use, card, claim, agreement)
+    if name is None and stated == Stated():
         raise Mistyped("nothing would change: give --name or another option")
     return {
         "model": view.id,
         "name": view.name if name is None else name.encode(),
-        "description": described(typed, view.description),
+        "description": described(stated, view.description),
     }
 
 
@@ -325,8 +321,6 @@ def mode_of(check: str, macs: int) -> CheckMode:
 
 
 def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None:
-    from btt_chain.work.package import schema_of
-
     manifest = package.manifest
     graph = manifest.graph
     weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
@@ -343,7 +337,7 @@ def _print_header(package: Package, as_json: bool, more: dict[str, str]) -> None
             largest_proof(graph, at) for at, node in enumerate(graph.nodes) if node.out.committed
         ),
     }
-    schema = to_hex(schema_of(package.preparation))
+    schema = to_hex(package.schema)
     if as_json:
         document: dict[str, object] = {"model": id, **more, **facts, "schema": schema}
         show.document(document | {"preparation": package.preparation.as_json()})

@@ -1,17 +1,17 @@
-"""What the owner of a model states: options, checks before a fee, and lines for readers."""
+"""Descriptions of models by their owners: options, checks before a fee, lines for readers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import click
 
 from btt_chain.present import Context, Unfit, record, rule_of
+from btt_chain.present.scalars import Share
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.meaning import MILLIONTHS
@@ -23,6 +23,7 @@ from runtime.pallets.jobs.views import ModelView
 from runtime.pallets.models.types import (
     METRICS,
     NO_CARD,
+    PPM,
     Agreement,
     Claim,
     Description,
@@ -33,7 +34,7 @@ from runtime.pallets.models.types import (
 )
 
 if TYPE_CHECKING:
-    from btt_chain.work.package import Preparation
+    from btt_chain.work.package import Package
 
 Member = TypeVar("Member", bound=IntEnum)
 
@@ -45,20 +46,29 @@ UNEVALUATED: Final = (
     "chain has yet: choose research, education or administrative"
 )
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
-_OPTIONS: Final[Mapping[str, tuple[type[IntEnum], str]]] = {
-    "service": (Service, "The kind of result; classification where a package has labels."),
-    "modality": (Modality, "The kind of input; other unless the package says it."),
-    "use": (Use, "The intended use; research unless said."),
-}
+
+
+class Stated(NamedTuple):
+    """The typed parts of a description; None: not typed."""
+
+    service: Service | None = None
+    modality: Modality | None = None
+    use: Use | None = None
+    card: Path | None = None
+    claim: str | None = None
+    agreement: str | None = None
 
 
 def description_options(command: Command) -> Command:
-    """Add the options of what the owner of a model states."""
-    options = [
-        click.option(f"--{name}", type=click.Choice(record_choices(kind)), help=help)
-        for name, (kind, help) in _OPTIONS.items()
-    ]
-    options += [
+    """Add the options of what the owner of a model states, which `Stated` takes."""
+    options = (
+        _member_option(
+            "service", Service, "The kind of result; classification where a package has labels."
+        ),
+        _member_option(
+            "modality", Modality, "The kind of input; other unless the package says it."
+        ),
+        _member_option("use", Use, "The intended use; research unless said."),
         click.option(
             "--card", type=click.Path(exists=True, dir_okay=False, path_type=Path),
             metavar="FILE",
@@ -73,10 +83,18 @@ def description_options(command: Command) -> Command:
             "--agreement", metavar=AGREEMENT,
             help="The part of decisions that are those of the float model, as 99.2%:500:cases.npz.",
         ),
-    ]  # fmt: skip
+    )  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _member_option(name: str, kind: type[IntEnum], help: str) -> Callable[[Command], Command]:
+    def read(_ctx: click.Context, _param: click.Parameter, typed: str | None) -> IntEnum | None:
+        return None if typed is None else member(kind, typed)
+
+    choice = click.Choice(record_choices(kind), case_sensitive=False)
+    return click.option(f"--{name}", type=choice, callback=read, help=help)
 
 
 def record_choices(kind: type[IntEnum]) -> tuple[str, ...]:
@@ -84,20 +102,19 @@ def record_choices(kind: type[IntEnum]) -> tuple[str, ...]:
     return rule_of(kind).choices
 
 
-def described(options: Mapping[str, Any], before: Description) -> Description:
+def described(typed: Stated, before: Description) -> Description:
     """Return a description with what was typed; the rest is as before. Mistyped, Refused.
 
     Whatever the chain would refuse is refused here, before a fee is paid.
     """
-    card, claim, loss = options["card"], options["claim"], options["agreement"]
-    stated = replace(
-        before,
-        **{name: member(kind, options[name]) for name, (kind, _) in _OPTIONS.items()
-           if options[name] is not None},
-        **({} if card is None else {"card": hash_of(card)}),
-        **({} if claim is None else {"claim": read_claim(claim)}),
-        **({} if loss is None else {"loss": read_agreement(loss)}),
-    )  # fmt: skip
+    stated = Description(
+        before.service if typed.service is None else typed.service,
+        before.modality if typed.modality is None else typed.modality,
+        before.use if typed.use is None else typed.use,
+        before.card if typed.card is None else hash_of(typed.card),
+        before.claim if typed.claim is None else read_claim(typed.claim),
+        before.loss if typed.agreement is None else read_agreement(typed.agreement),
+    )
     if stated.use is Use.DecisionSupport:
         raise Refused(UNEVALUATED)
     claimed = stated.claim
@@ -107,33 +124,29 @@ def described(options: Mapping[str, Any], before: Description) -> Description:
     return stated
 
 
-def likely(preparation: Preparation, outputs: tuple[int, ...], service: str | None) -> Description:
+def likely_description(package: Package, service: Service | None) -> Description:
     """Return the description that the preparation of a package suggests.
 
-    Mistyped if it does not say what the model returns and `--service` does neither.
+    Mistyped if neither it nor `service` says what the model returns.
     """
-    from btt_chain.work.package import Scan, Values
-
-    if service is None and not (preparation.labels and len(outputs) == 1):
+    preparation, outputs = package.preparation.as_json(), package.manifest.graph.made[0].dims
+    if service is None and not ("labels" in preparation and len(outputs) == 1):
         raise Mistyped(
             "the package does not say what the model returns: give --service, one of "
             + ", ".join(record_choices(Service))
         )
-    modality = Modality.Other
-    match preparation.source:
-        case Values(columns) if columns:
-            modality = Modality.Table
-        case Scan(_, [only]) if only in Modality.__members__:
-            modality = Modality[only]
-    return Description(modality=modality)
+    if "columns" in preparation:
+        return Description(modality=Modality.Table)
+    match preparation.get("modalities"):
+        case [str(code)] if code in Modality.__members__:
+            return Description(modality=Modality[code])
+    return Description()
 
 
-def member(kind: type[Member], typed: str | Member) -> Member:
-    """Return the member of an enumeration, perhaps by its typed name. Raises Mistyped."""
-    if isinstance(typed, kind):
-        return typed
+def member(kind: type[Member], typed: str) -> Member:
+    """Return the member of an enumeration with a typed name. Raises Mistyped."""
     try:
-        return rule_of(kind).parse(str(typed), Context())
+        return kind(rule_of(kind).parse(typed, Context()))
     except Unfit as error:
         raise Mistyped(str(error)) from None
 
@@ -167,12 +180,12 @@ def _parts(flag: str, text: str, form: str) -> list[str]:
 
 def _share(flag: str, text: str) -> u32:
     try:
-        share = rule_of(Annotated[u32, MILLIONTHS]).parse(text, Context())
+        share = Share(u32, MILLIONTHS).parse(text, Context())
     except Unfit as error:
         raise Mistyped(f"{flag}: {error}") from None
-    if share > 10**6:
+    if share > PPM:
         raise Mistyped(f"{flag}: {text} is more than 100%")
-    return u32(share)
+    return share
 
 
 def _items(flag: str, text: str) -> u32:

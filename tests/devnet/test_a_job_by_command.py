@@ -35,7 +35,7 @@ from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import Model
-from btt_chain.work.package import Package, Preparation, save, schema_of
+from btt_chain.work.package import Package, Preparation, save
 from btt_chain.work.tensors import Kind
 from devnet import launcher
 from genesis.accounts import address, dev_account
@@ -299,7 +299,7 @@ async def _prepare(world: World, chain: RuntimeClient) -> None:
             "Models", "register", signer=REQUESTER, manifest=package.manifest,
             model_class=u16(model_class),
             name=b"net", check=CheckMode.Reexecute, endpoints=folder.endpoints(),
-            **stated(schema_of(package.preparation)),
+            **stated(package.schema),
         )  # fmt: skip
 
     await asyncio.gather(*map(register, CLASS.values()))

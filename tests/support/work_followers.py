@@ -18,7 +18,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u16
 from btt_chain.testing import DevNode
 from btt_chain.work.ids import model_id
-from btt_chain.work.package import save, schema_of
+from btt_chain.work.package import save
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.models.types import CheckMode
 from support.followers import Follower
@@ -41,7 +41,7 @@ def register_model(url: str, _home: Path) -> None:
                 await chain.submit(
                     "Models", "register", signer=KeyPair.from_uri("//Alice"), manifest=manifest,
                     model_class=u16(0), name=b"public", check=CheckMode.Reexecute,
-                    endpoints=NOWHERE, **stated(schema_of(sets.package().preparation)),
+                    endpoints=NOWHERE, **stated(sets.package().schema),
                 )  # fmt: skip
 
     asyncio.run(register())

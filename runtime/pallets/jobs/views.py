@@ -209,7 +209,7 @@ class ModelView:
     next_licence: LicenceChange | None
     """The change of that fee that does not hold yet."""
     description: Description
-    """What the owner says."""
+    """The owner's word."""
 
 
 @path("btt_runtime::work::ClassPrice")

@@ -376,6 +376,41 @@ def test_inputs_are_offered_to_the_chain_as_governance_takes_them(
     assert "gov propose Jobs.add_protocol_set --track params" in shown.stderr
 
 
+def test_blocks_without_finished_jobs_have_no_usefulness(
+    url: str, files: Path, handed: Path
+) -> None:
+    sent = submit(url, files, handed, "--detach", "--json")
+    job = json.loads(sent.stdout)["job"]
+    done = run("job", "cancel", job, "--from", "//Alice", "--wait", "final", "--url", url)
+    assert done.exit_code == 0, done.stderr
+    every = document("work", "usefulness", "--days", "1", "--url", url)
+    nothing = {"jobs": 0, "items": 0} | dict.fromkeys(
+        ("finalized", "lost", "checked", "leaves"), "0"
+    )
+    assert every.pop("from") == 1
+    assert every.pop("to") > 1
+    assert every == {"usefulness": None, "macs": "0", "paid": nothing, "own": nothing}
+    shown = run("work", "usefulness", "--from", "1", "--to", "2", "--url", url)
+    assert "nothing was computed" in shown.stdout
+    assert "MACs that verifiers checked" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--from", "1", "--days", "1"), "give one of --from and --days"),
+        (("--to", "1_000_000"), "--to: block 1000000 is not final yet"),
+        (("--from", "2", "--to", "1"), "no final block lies between 2 and 1"),
+    ],
+)
+def test_a_range_without_final_blocks_is_refused(
+    url: str, words: tuple[str, ...], why: str
+) -> None:
+    result = run("work", "usefulness", *words, "--url", url)
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
 @pytest.mark.usefixtures("registered")
 def test_without_a_gateway_nothing_is_offered(url: str, files: Path, tmp_path: Path) -> None:
     result = run(

@@ -1,22 +1,25 @@
-"""What the owner of a model states: typed texts, and refusals before a fee is paid."""
+"""Descriptions of models by their owners: typed texts, and refusals before a fee is paid."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from btt_chain.client.amount import Currency
 from btt_chain.present import Context
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
-from btt_chain.work.package import Picture, Preparation, Scan, Values
+from btt_chain.work.package import Package, Picture, Preparation, Scan, Source, Values
 from cli.commands.model_description import (
+    Stated,
     described,
     description_lines,
-    likely,
+    likely_description,
     read_agreement,
     read_claim,
 )
@@ -36,35 +39,37 @@ from runtime.pallets.models.types import (
 from support.chain import ALICE
 from support.models import SCHEMA
 
-ABSENT: dict[str, Any] = dict.fromkeys(("service", "modality", "use", "card", "claim", "agreement"))
 SET = "0x" + SCHEMA.hex()
+
+
+def package(preparation: Preparation, *outputs: int) -> Package:
+    """A package whose model has an output of this shape."""
+    graph = SimpleNamespace(made=[SimpleNamespace(dims=outputs)])
+    manifest = SimpleNamespace(graph=graph)
+    return cast("Package", SimpleNamespace(preparation=preparation, manifest=manifest))
 
 
 def test_what_is_typed_replaces_what_was_there_and_the_rest_stays(tmp_path: Path) -> None:
     card = tmp_path / "card.md"
     card.write_text("for teaching")
     before = Description(Service.Segmentation, Modality.CT, Use.Education)
-    assert described(ABSENT, before) == before
-    typed = ABSENT | {"service": "classification", "card": card, "claim": f"roc-auc:94.1%:9:{SET}"}
+    assert described(Stated(), before) == before
+    typed = Stated(Service.Classification, card=card, claim=f"roc-auc:94.1%:9:{SET}")
     hash = H256(sha256(b"for teaching").digest())
     claim = Claim(SCHEMA, Metric.RocAuc, u32(941_000), u32(9))
     assert described(typed, before) == Description(
         Service.Classification, Modality.CT, Use.Education, hash, claim
     )
-    # Members, as declared commands give them.
-    assert described(ABSENT | {"modality": Modality.US}, before).modality is Modality.US
 
 
 def test_decision_support_is_refused_while_no_model_is_evaluated() -> None:
     with pytest.raises(Refused, match="needs a record of an evaluation with skill"):
-        described(ABSENT | {"use": "decision-support"}, Description())
+        described(Stated(use=Use.DecisionSupport), Description())
 
 
 def test_a_result_is_measured_as_the_service_is() -> None:
     with pytest.raises(Refused, match="segmentation is measured by dice"):
-        described(
-            ABSENT | {"service": "segmentation", "claim": f"accuracy:9%:9:{SET}"}, Description()
-        )
+        described(Stated(Service.Segmentation, claim=f"accuracy:9%:9:{SET}"), Description())
 
 
 def test_a_set_is_a_file_or_its_hash(tmp_path: Path) -> None:
@@ -104,19 +109,17 @@ def test_a_wrong_claim_is_named(text: str, why: str) -> None:
         (Scan(None, ["NM"]), Modality.Other),
     ],
 )
-def test_a_package_says_what_its_model_takes(source: Any, modality: Modality) -> None:
-    labelled = Preparation(source, labels=["no", "yes"])
-    assert likely(labelled, (2,), None) == Description(modality=modality)
+def test_a_package_says_what_its_model_takes(source: Source, modality: Modality) -> None:
+    labelled = package(Preparation(source, labels=["no", "yes"]), 2)
+    assert likely_description(labelled, None) == Description(modality=modality)
 
 
 def test_a_package_that_does_not_say_what_its_model_returns_needs_the_option() -> None:
-    for preparation, outputs in (
-        (Preparation(), (2,)),
-        (Preparation(labels=["no", "yes"]), (64, 64, 2)),
-    ):
+    for dims, labels in (((2,), list[str]()), ((64, 64, 2), ["no", "yes"])):
+        unclear = package(Preparation(labels=labels), *dims)
         with pytest.raises(Mistyped, match="give --service, one of classification, seg"):
-            likely(preparation, outputs, None)
-        assert likely(preparation, outputs, "segmentation") == Description()
+            likely_description(unclear, None)
+        assert likely_description(unclear, Service.Segmentation) == Description()
 
 
 def test_a_reader_sees_what_the_owner_says_and_what_the_manifest_does() -> None:
@@ -126,8 +129,8 @@ def test_a_reader_sees_what_the_owner_says_and_what_the_manifest_does() -> None:
         loss=Agreement(u32(992_000), u32(40), SCHEMA),
     )  # fmt: skip
     view = ModelView(
-        SCHEMA, ALICE.account_id, b"net", u16(0), u64(8), CheckMode.Reexecute, b"", u32(0), False,
-        False, u32(17_500_000), u16(2), SCHEMA, u128(5 * 10**17),
+        SCHEMA, AccountId(ALICE.account_id), b"net", u16(0), u64(8), CheckMode.Reexecute, b"",
+        u32(0), False, False, u32(17_500_000), u16(2), SCHEMA, u128(5 * 10**17),
         LicenceChange(u128(10**18), u32(100_800)), about,
     )  # fmt: skip
     lines = description_lines(view, Context(currency=Currency("BTT", 18)))

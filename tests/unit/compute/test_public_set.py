@@ -19,7 +19,7 @@ from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Manifest
 from btt_chain.work.ids import model_id
-from btt_chain.work.package import loads, schema_of
+from btt_chain.work.package import loads
 from btt_chain.work.tensors import Kind
 from genesis.public_set import FILE, public_set_json
 from support.blobs import fetching
@@ -40,7 +40,7 @@ def test_the_genesis_block_describes_the_set_that_ships() -> None:
     assert json.loads(FILE.read_text()) == {
         "name": json.loads(sets.FILE.read_text())["name"],
         "manifest": "0x" + codec(Manifest).encode(built()).hex(),
-        "schema": "0x" + schema_of(sets.package().preparation).hex(),
+        "schema": "0x" + sets.package().schema.hex(),
         "items": ROWS,
         "inputRoot": "0x" + sets.input_root().hex(),
         "dataBytes": len(sets.rows()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -93,12 +92,22 @@ def register(
     name: bytes = b"caries",
     endpoints: bytes = ENDPOINT,
     who: Origin | None = None,
-    **about: Any,
+    schema: H256 = SCHEMA,
+    licence: int = 0,
+    description: Description = ABOUT,
 ) -> H256:
     manifest = manifest or dense()
     by = who or signed(ALICE)
     chain.models.register(
-        by, manifest, u16(model_class), name, CheckMode.Vectors, endpoints, **stated(**about)
+        by,
+        manifest,
+        u16(model_class),
+        name,
+        CheckMode.Vectors,
+        endpoints,
+        schema,
+        u128(licence),
+        description,
     )
     return ids.model_id(manifest)
 
@@ -354,32 +363,32 @@ def test_a_record_is_at_most_250_bytes_longer(chain: ProviderChain) -> None:
     assert codec(ModelRecord).encode(record).endswith(added)
 
 
+def test_a_model_without_the_hash_of_its_preparation_is_refused(chain: ProviderChain) -> None:
+    with refused(chain, errors.MissingSchema):
+        register(chain, schema=H256(bytes(32)))
+
+
 @pytest.mark.parametrize(
-    ("about", "error"),
+    ("description", "error"),
     [
-        ({"schema": H256(bytes(32))}, errors.MissingSchema),
-        ({"description": replace(ABOUT, use=Use.DecisionSupport)}, errors.NotEvaluated),
-        ({"description": replace(FULL, service=Service.Segmentation)}, errors.InvalidClaim),
-        ({"description": replace(FULL, claim=replace(CLAIM, items=u32(0)))}, errors.InvalidClaim),
+        (replace(ABOUT, use=Use.DecisionSupport), errors.NotEvaluated),
+        (replace(FULL, service=Service.Segmentation), errors.InvalidClaim),
+        (replace(FULL, claim=replace(CLAIM, items=u32(0))), errors.InvalidClaim),
+        (replace(FULL, claim=replace(CLAIM, value=u32(1_000_001))), errors.InvalidClaim),
         (
-            {"description": replace(FULL, claim=replace(CLAIM, value=u32(1_000_001)))},
-            errors.InvalidClaim,
-        ),
-        (
-            {"description": replace(FULL, loss=Agreement(u32(1_000_001), u32(1), SCHEMA))},
+            replace(FULL, loss=Agreement(u32(1_000_001), u32(1), SCHEMA)),
             errors.InvalidClaim,
         ),
     ],
 )
 def test_a_description_that_cannot_hold_is_refused(
-    chain: ProviderChain, about: dict[str, Any], error: type[DispatchError]
+    chain: ProviderChain, description: Description, error: type[DispatchError]
 ) -> None:
     with refused(chain, error):
-        register(chain, **about)
-    if "description" in about:
-        model = register(chain)
-        with refused(chain, error):
-            chain.models.describe(signed(ALICE), model, b"n", about["description"])
+        register(chain, description=description)
+    model = register(chain)
+    with refused(chain, error):
+        chain.models.describe(signed(ALICE), model, b"n", description)
 
 
 def test_every_service_has_a_metric() -> None:
