@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import click
 
 from btt_chain.present import Context, Unfit, record, rule_of
-from btt_chain.present.scalars import Share
+from btt_chain.present.scalars import Name, Percentage
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.meaning import MILLIONTHS
@@ -146,7 +146,7 @@ def likely_description(package: Package, service: Service | None) -> Description
 def member(kind: type[Member], typed: str) -> Member:
     """Return the member of an enumeration with a typed name. Raises Mistyped."""
     try:
-        return kind(rule_of(kind).parse(typed, Context()))
+        return Name(kind, lower_names=False).parse(typed, Context())
     except Unfit as error:
         raise Mistyped(str(error)) from None
 
@@ -180,7 +180,7 @@ def _parts(flag: str, text: str, form: str) -> list[str]:
 
 def _share(flag: str, text: str) -> u32:
     try:
-        share = Share(u32, MILLIONTHS).parse(text, Context())
+        share = Percentage(u32, MILLIONTHS).parse(text, Context())
     except Unfit as error:
         raise Mistyped(f"{flag}: {error}") from None
     if share > PPM:

@@ -28,8 +28,8 @@ from runtime.pallets.models.types import (
 )
 
 MAX_NODES: Final = 512
-MAX_TABLES: Final = 43
-"""Number of tables that fit into a manifest beside the maximum number of nodes."""
+MAX_TABLES: Final = 16
+"""Number of tables that fit into a manifest beside the maximum number of nodes, with 4 KB left."""
 ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
 SCHEMA: Final = H256(bytes(range(32)))
 """Hash of a preparation, of a card and of a set."""
