@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.commands.work_usefulness import print_usefulness
 from cli.common import show
 from cli.common.computing import lacks_extra
 from cli.common.engines import engine_of, engine_options
@@ -61,6 +62,33 @@ def verify(
     except ImportError as missing:
         raise lacks_extra(missing) from None
     return run(verify_receipt(receipt_id, items, sender, url, timeout, as_json))
+
+
+@examples(
+    "btt-chain work usefulness",
+    "btt-chain work usefulness --from 1_000 --to 2_000 --json",
+    "btt-chain work usefulness --days 7",
+)
+@work.command()
+@click.option("--from", "first", type=click.IntRange(1), help="The first block.")
+@click.option(
+    "--to", "last", type=click.IntRange(1), help="The last block. [default: the last final]"
+)
+@click.option(
+    "--days", type=click.IntRange(1, 3_650),
+    help="The blocks of so many days instead of --from.",
+)  # fmt: skip
+@query_options
+def usefulness(
+    first: int | None, last: int | None, days: int | None, url: str, timeout: float,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show which part of all computation a paying party asked for, over a range of final blocks.
+
+    MACs of the finalized items of paid jobs, over those of all items that were computed or checked,
+    and 64 MACs for each byte that was committed to. The last 600 final blocks unless said.
+    """
+    run(print_usefulness(first, last, days, url, timeout, as_json))
 
 
 # ---- bench

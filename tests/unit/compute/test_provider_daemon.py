@@ -53,6 +53,7 @@ from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Phase
 from support.blobs import GENESIS, fetching, serving
+from support.models import RECORDED
 
 BOB = KeyPair.from_uri("//Bob")
 ME, HOSPITAL = AccountId(BOB.account_id), AccountId(b"\x02" * 32)
@@ -110,7 +111,7 @@ class Chain:
         )  # fmt: skip
         self.model = ModelView(
             MODEL, HOSPITAL, b"net", u16(0), u64(8), CheckMode.Reexecute, endpoints, no, False,
-            False,
+            False, *RECORDED,
         )  # fmt: skip
         self.me = ProviderView(ME, ME, info, zero, zero, zero, u32(1), no, no, False, zero)
         store.put(model_name(MODEL), PACKAGE.chunks())

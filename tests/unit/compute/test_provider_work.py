@@ -53,6 +53,7 @@ from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.challenges import shown
 from runtime.pallets.receipts.types import Valid, Wrong
+from support.models import RECORDED
 
 R = TypeVar("R")
 
@@ -263,7 +264,17 @@ def test_who_checks_with_random_vectors_gets_the_accumulators(
 def test_accumulators_are_served_of_large_open_models_whose_owner_wants_it(tmp_path: Path) -> None:
     view, none = Here(tmp_path).view, u32(0)
     model = ModelView(
-        view.model, ME, b"net", u16(0), u64(500_000_000), CheckMode.Vectors, b"", none, False, False
+        view.model,
+        ME,
+        b"net",
+        u16(0),
+        u64(500_000_000),
+        CheckMode.Vectors,
+        b"",
+        none,
+        False,
+        False,
+        *RECORDED,
     )
     assert serves_sums(model, view)
     assert not serves_sums(model, replace(view, tier=Tier.Confidential))
