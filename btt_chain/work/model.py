@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ _DTYPES: Final[Mapping[Kind, str]] = {
 }  # fmt: skip
 
 
-def dtype_of(kind: Kind) -> np.dtype[Any]:
+def dtype_of(kind: Kind) -> np.dtype[np.signedinteger] | np.dtype[np.unsignedinteger]:
     """Return numpy's type of a kind, lowest byte first on every machine."""
     return np.dtype(_DTYPES[kind])
 
@@ -81,6 +81,19 @@ def real_outputs(manifest: Manifest, outputs: Elements, number: int = 0) -> Floa
     """Return the real values of an output."""
     zero = np.float32(manifest.graph.made[number].zero)
     return (outputs.astype(np.float32) - zero) * _scale(manifest.output_scales[number])
+
+
+def outputs_of(outputs: Sequence[Tensor], scales: Sequence[int], raw: bytes) -> list[Float32s]:
+    """Return the real values of each output of all items, from the bytes of a result."""
+    items = np.frombuffer(raw, np.uint8).reshape(-1, sum(tensor.nbytes for tensor in outputs))
+    reals: list[Float32s] = []
+    start = 0
+    for tensor, bits in zip(outputs, scales, strict=True):
+        part = np.ascontiguousarray(items[:, start : start + tensor.nbytes])
+        elements = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.dims)
+        reals.append((elements.astype(np.float32) - np.float32(tensor.zero)) * _scale(bits))
+        start += tensor.nbytes
+    return reals
 
 
 def _scale(bits: int) -> np.float32:

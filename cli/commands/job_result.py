@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from btt_chain.compute.requester.folder import Folder, Record
 from btt_chain.present import Context, rule
@@ -59,13 +59,15 @@ def print_result(
     """Print outputs, and the results of their checks."""
     try:
         import numpy as np
+
+        from btt_chain.work.model import outputs_of
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
     raw = folder.result(record)
     if raw is None:
         raise Refused("the result is not here yet")
-    outputs = _outputs(record, raw)
+    outputs = outputs_of(record.outputs, record.output_scales, raw)
     rows = np.concatenate([part.reshape(len(part), -1) for part in outputs], axis=1)
     if out is not None and out.suffix == ".npy" and len(outputs) > 1:
         raise Mistyped(
@@ -74,8 +76,7 @@ def print_result(
     if out is not None and out.suffix == ".npy":
         np.save(out, outputs[0])
     elif out is not None and out.suffix == ".npz":
-        arrays: dict[str, Any] = {f"output{number}": part for number, part in enumerate(outputs)}
-        np.savez(out, **arrays)
+        np.savez(out, *outputs)
     elif out is not None:
         _write_csv(out, record, rows)
     labels = _labels(record, rows)
@@ -104,23 +105,6 @@ def print_result(
     facts["outputs"] = "are those that the provider committed to on the chain"
     facts["checked"] = checked_by(job)
     show.record(facts)
-
-
-def _outputs(record: Record, raw: bytes) -> list[NDArray[np.float32]]:
-    """Return the real values of each output, the items along the first axis."""
-    import numpy as np
-
-    from btt_chain.work.model import dtype_of
-
-    items = np.frombuffer(raw, np.uint8).reshape(-1, record.output_bytes)
-    reals: list[NDArray[np.float32]] = []
-    start = 0
-    for tensor, bits in zip(record.outputs, record.output_scales, strict=True):
-        part = np.ascontiguousarray(items[:, start : start + tensor.nbytes])
-        numbers = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.dims).astype(np.float32)
-        reals.append((numbers - np.float32(tensor.zero)) * np.uint32(bits).view(np.float32))
-        start += tensor.nbytes
-    return reals
 
 
 def _values(outputs: list[NDArray[np.float32]], item: int) -> list[object]:

@@ -1,8 +1,8 @@
-"""What owners state about models at their registration."""
+"""Statements of owners about models at their registration."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
@@ -13,9 +13,15 @@ SCHEMA = H256(b"\x5c" * 32)
 ABOUT = Description(Service.Classification, Modality.CT)
 
 
-def stated(
-    schema: H256 = SCHEMA, licence: int = 0, description: Description = ABOUT
-) -> dict[str, Any]:
+class Stated(TypedDict):
+    """The last arguments of `Models.register`."""
+
+    schema: H256
+    licence: u128
+    description: Description
+
+
+def stated(schema: H256 = SCHEMA, licence: int = 0, description: Description = ABOUT) -> Stated:
     """Return the last arguments of `Models.register`."""
     return {"schema": schema, "licence": u128(licence), "description": description}
 
