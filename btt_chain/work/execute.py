@@ -24,8 +24,8 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Inputs, Int32s, Model, dtype_of
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric import KERNELS, KernelMaker
-from btt_chain.work.operators.numeric.kernel import Kernel, node_of
+from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.numeric.kernel import Kernel, KernelMaker, node_of
 from btt_chain.work.operators.numeric.products import ProductKernel
 
 DEFAULT_MEMORY: Final = 16 << 20

@@ -26,9 +26,9 @@ from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
 from btt_chain.work.model import Constants, Elements, Float32s, Inputs, Int8s, Int32s
 from btt_chain.work.operators import Conv, Linear
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric import KERNELS, KernelMaker
+from btt_chain.work.operators.numeric import KERNELS
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, parts_of
-from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.numeric.kernel import KernelMaker, NodeOf
 from btt_chain.work.tensors import BYTES, SMALL, Kind, Tensor
 
 ColumnsOf: TypeAlias = LinearKernel | ConvKernel

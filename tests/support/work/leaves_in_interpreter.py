@@ -6,31 +6,46 @@ A program of its own, because triton reads TRITON_INTERPRET when it is imported.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from btt_chain.scale import u16
 from btt_chain.work.bench import items_of, resnet
 from btt_chain.work.engines.leaves import TOGETHER, hash_leaves, leaves_of
-from btt_chain.work.execute import Executor
+from btt_chain.work.execute import Batch, Executor
+from btt_chain.work.graph import Graph
+from btt_chain.work.tensors import Tensor
 
-LENGTHS = (1, 54, 55, 62, 63, 64, 118, 256)
+LENGTHS = (1, 54, 55, 63, 64, 118)
 """Around the ends of blocks: a tag and at least nine bytes of padding are added."""
+
+
+def short_leaves(graph: Graph) -> Graph:
+    """A graph whose leaves have at most 62 bytes: the last of a tensor may be shorter."""
+
+    def short(tensor: Tensor) -> Tensor:
+        return replace(tensor, leaf=u16(62)) if tensor.committed else tensor
+
+    nodes = [replace(node, out=short(node.out)) for node in graph.nodes]
+    return Graph([short(tensor) for tensor in graph.inputs], nodes, graph.outputs)
 
 
 def main() -> None:
     rng = np.random.default_rng(1)
     for length in LENGTHS:
-        count = TOGETHER + 3 if length == 63 else 3
+        count = TOGETHER + 3 if length == 54 else 3
         leaves = rng.integers(0, 256, (count, length), np.uint8)
         hashes = hash_leaves(torch.from_numpy(leaves)).numpy()
         for leaf, made in zip(leaves, hashes, strict=True):
             assert bytes(made) == hashlib.sha256(b"\0" + bytes(leaf)).digest(), length
 
-    model = resnet(2, 8)
-    batch = Executor(model).run(items_of(rng, model.graph.inputs[0], 2))
+    model = resnet(3, 8)
+    tensors = Executor(model).run(items_of(rng, model.graph.inputs[0], 2)).tensors
+    batch = Batch(short_leaves(model.graph), tensors)
     hashed = leaves_of(batch, "cpu")
-    assert hashed
+    assert len(hashed) > len(batch.graph.committed) / 2
     for at in range(2):
         expected = batch.commit(at, at, None)
         for number, hashes in hashed.items():

@@ -6,10 +6,9 @@ halves hold the kernels of these; the others hold what kernels share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
-from btt_chain.work.model import Constants
 from btt_chain.work.operators import (
     Add,
     Affine,
@@ -45,7 +44,7 @@ from btt_chain.work.operators.numeric.elementwise import (
     WideTableKernel,
 )
 from btt_chain.work.operators.numeric.gather import GatherKernel
-from btt_chain.work.operators.numeric.kernel import Kernel, NodeOf
+from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
 from btt_chain.work.operators.numeric.moves import (
     ConcatKernel,
@@ -59,10 +58,9 @@ from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
 from btt_chain.work.operators.numeric.scan import ScanKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
-KernelMaker: TypeAlias = Callable[[NodeOf[Operator], Constants | None], Kernel[Operator]]
-"""A kernel's class, or a function that makes one for a node."""
+Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
 
-KERNELS: Final[Mapping[type[Operator], type[Kernel[Operator]]]] = {
+KERNELS: Final[Kernels] = {
     Linear: LinearKernel,
     Conv: ConvKernel,
     MatMul: MatMulKernel,

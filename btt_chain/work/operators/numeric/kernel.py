@@ -83,3 +83,7 @@ class Kernel(ABC, Generic[O_co]):
     @staticmethod
     def check_constants(node: NodeOf[O_co], constants: Constants) -> None:
         """Raise ModelRefused, with the node's name, unless the constants may be registered."""
+
+
+KernelMaker: TypeAlias = Callable[[NodeOf[Operator], Constants | None], Kernel[Operator]]
+"""A kernel's class, or a function that makes one for a node."""
