@@ -219,8 +219,8 @@ def test_a_registered_model_says_what_its_owner_states(url: str, registered: str
 
 def test_an_owner_describes_a_model_anew_and_changes_the_licence(url: str, registered: str) -> None:
     where = ("--from", "//Alice", "--url", url)
-    told = run("model", "describe", registered[:12], "--use", "education", *where)
-    assert told.exit_code == 0, told.stderr
+    changed = run("model", "describe", registered[:12], "--use", "education", *where)
+    assert changed.exit_code == 0, changed.stderr
     later = run("model", "licence", registered, "0.5BTT", *where)
     assert later.exit_code == 0, later.stderr
     assert "the fee is 0.5 BTT an item" in later.stdout + later.stderr

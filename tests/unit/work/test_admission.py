@@ -30,7 +30,7 @@ from btt_chain.work.operators import (
     Softmax,
     Table,
 )
-from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest
+from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest, committed_bytes
 from btt_chain.work.tensors import Kind, Tensor, Weights, Window
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
@@ -329,3 +329,26 @@ def test_a_proof_reads_no_more_lines_of_windows_than_are_allowed() -> None:
     check_graph(tall(MAX_LINES))
     with pytest.raises(ModelRefused, match=f"reads {MAX_LINES + 1} lines of windows, allowed are"):
         check_graph(tall(MAX_LINES + 1))
+
+
+def test_leaves_of_an_item_fit_into_32_bits_and_are_counted() -> None:
+    large = shaped(1 << 12, 1 << 12)
+    identity = bytes(range(256))
+
+    def chain(count: int) -> Graph:
+        nodes = [Node(f"{at}", Table(u16(at), identity), large) for at in range(count)]
+        return Graph([large], nodes, [u16(count)])
+
+    assert committed_bytes(chain(254)) == 255 << 24
+    check_graph(chain(254))
+    with pytest.raises(ModelRefused, match="4294967296 bytes of leaves, allowed are 4294967295"):
+        check_graph(chain(255))
+
+
+def test_tensors_without_leaves_do_not_count() -> None:
+    passing = replace(ROW, leaf=u16(0))
+    nodes = [
+        Node("first", Table(u16(0), bytes(256)), passing),
+        Node("second", Table(u16(1), bytes(256)), ROW),
+    ]
+    assert committed_bytes(Graph([ROW], nodes, [u16(2)])) == 8
