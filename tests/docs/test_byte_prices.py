@@ -13,7 +13,7 @@ from runtime.constants import BTT
 
 PRICE = 1.0
 """BTT per MB."""
-PAID_BEFORE = {"Models.set_endpoints", "Identity.agree_sub"}
+PAID_BEFORE = {"Models.set_endpoints", "Models.describe", "Identity.agree_sub"}
 """Calls that in a batch are cheaper, for whose state an earlier call has bound money."""
 MAX_FREE = 20_000
 """Maximum bytes of a call that costs no fee."""

@@ -49,7 +49,7 @@ from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import LeafProof, Phase, Receipt, Seat, Valid, Verdict
 from runtime.params import WorkRules
-from support.models import stated
+from support.models import STATED
 from support.runtime import StillClock, TestRuntime, reconfigure
 from support.simulated_vrf import SimulatedVrf
 from support.stakes import OwnOperators
@@ -381,7 +381,7 @@ class Market(WorkRuntime):
             self.register(who, 5_000)
         self.model = ids.model_id(net().manifest)
         self.models.register(
-            signed(BOB), net().manifest, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, **stated()
+            signed(BOB), net().manifest, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, *STATED
         )
 
     def register(self, who: AccountId, bond: int, capacity: int = 4) -> None:

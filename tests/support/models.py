@@ -1,8 +1,6 @@
-"""Statements of owners about models at their registration."""
+"""Descriptions of models by their owners, for registrations."""
 
 from __future__ import annotations
-
-from typing import TypedDict
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
@@ -11,19 +9,13 @@ from runtime.pallets.models.types import Description, Modality, Service
 SCHEMA = H256(b"\x5c" * 32)
 """A hash of a preparation that no package has."""
 ABOUT = Description(Service.Classification, Modality.CT)
+STATED = (SCHEMA, u128(0), ABOUT)
+"""The last arguments of `Models.register`."""
 
 
-class Stated(TypedDict):
-    """The last arguments of `Models.register`."""
-
-    schema: H256
-    licence: u128
-    description: Description
-
-
-def stated(schema: H256 = SCHEMA, licence: int = 0, description: Description = ABOUT) -> Stated:
-    """Return the last arguments of `Models.register`."""
-    return {"schema": schema, "licence": u128(licence), "description": description}
+def stated(schema: H256 = SCHEMA) -> dict[str, object]:
+    """Return the last arguments of `Models.register`, without a fee of the licence."""
+    return {"schema": schema, "licence": u128(0), "description": ABOUT}
 
 
 RECORDED = (u32(10_000), u16(2), SCHEMA, u128(0), None, ABOUT)

@@ -164,9 +164,12 @@ def set_licence(b: Bench) -> Case:
 
 @benchmark("Models.describe")
 def describe(b: Bench) -> Case:
-    """Change the name and the description."""
-    who = b.account()
+    """Change the shortest name and description to the longest."""
+    who, models = b.account(), b.runtime.models
     model = known(b, who)
+    record = models.models[model]
+    record.name, record.description = b"n", Description()
+    models.models[model] = record
     return b.signed(
         who, "Models", "describe", model=model, name=b"n" * MAX_NAME, description=described()
     )

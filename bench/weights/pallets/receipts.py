@@ -97,16 +97,16 @@ class ColdVerification(PythonVerification):
 @cache
 def judged() -> Manifest:
     """Return the largest manifest; an element of one node follows from seven others."""
-    point = Tensor(Kind.I8, [u32(1)] * 4, i16(-128), u16(0))
+    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1), u32(1)], i16(-128), u16(0))
     full = Tensor(Kind.I8, point.shape, i16(-128), u16(LEAF_BYTES))
-    pool = AveragePool(u16(0), window((1, HEIGHT, WIDTH)), u32(scale_bits(1 / (HEIGHT * WIDTH))))
+    pool = AveragePool(u16(0), window((HEIGHT, 1, WIDTH)), u32(scale_bits(1 / (HEIGHT * WIDTH))))
     nodes = [Node("pool", pool, point)]
     nodes += [Node(f"{at}", Table(u16(at), b"\7" * 256), point) for at in range(1, JUDGED)]
     nodes.append(Node("judged", Table(u16(JUDGED), b"\7" * 256), full))
     for at in range(len(nodes), MAX_NODES):
         op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
         nodes.append(Node(f"{at}", op, full))
-    image = Tensor(Kind.I8, [u32(1), u32(HEIGHT), u32(WIDTH), u32(1)], i16(0), u16(LEAF_BYTES))
+    image = Tensor(Kind.I8, [u32(HEIGHT), u32(1), u32(WIDTH), u32(1)], i16(0), u16(LEAF_BYTES))
     graph = Graph([image], nodes, [u16(len(nodes))])
     scale = u32(scale_bits(1.0))
     return Manifest(graph, [scale], [scale], u64(macs_of(graph)))

@@ -39,7 +39,7 @@ from support.chain import CHARLIE, DAVE, START, DevChain
 from support.conservation import vouchers
 from support.conservation.care import KEY
 from support.conservation.signers import ED, JOINT, KNOWN, POOR, SHARED_1
-from support.models import stated
+from support.models import STATED
 from support.providers import ENDPOINT, provider_info
 
 FOUNDATION, KEEPER = CHARLIE, DAVE
@@ -86,7 +86,7 @@ def prepare(runtime: BttRuntime) -> None:
     alice, bob, charlie, dave = KNOWN[:4]
     runtime.models.genesis({})
     runtime.models.register(
-        signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, **stated()
+        signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, *STATED
     )
     runtime.providers.set_params(ROOT, providers.Params(minimum_bond=u128(10 * BTT)))
     for who in (charlie, dave):

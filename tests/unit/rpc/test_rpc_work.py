@@ -17,7 +17,7 @@ from runtime.frame import signed
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
 from support.market import net
-from support.models import stated
+from support.models import STATED
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE, BOB = dev_account("//Alice"), dev_account("//Bob")
@@ -35,7 +35,7 @@ def model(runtime: BttRuntime) -> str:
         b"net",
         CheckMode.Vectors,
         SOMEWHERE.encode(),
-        **stated(),
+        *STATED,
     )
     return "0x" + next(iter(runtime.models.models.items()))[0].hex()
 

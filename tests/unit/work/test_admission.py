@@ -45,6 +45,7 @@ from btt_chain.work.shapes import (
     MAX_LINES,
     check_graph,
     check_manifest,
+    committed_bytes,
     judged_of,
 )
 from btt_chain.work.tensors import Kind, Tensor, Weights, Window
@@ -617,3 +618,26 @@ def test_a_table_of_8_bits_may_have_one_number() -> None:
     made.table("constant", 0, [5] * 256, Numbers(Kind.I8))
 
     assert len(made.model().graph.nodes) == 1
+
+
+def test_leaves_of_an_item_fit_into_32_bits_and_are_counted() -> None:
+    large = shaped(1 << 12, 1 << 12)
+    identity = bytes(range(256))
+
+    def chain(count: int) -> Graph:
+        nodes = [Node(f"{at}", Table(u16(at), identity), large) for at in range(count)]
+        return Graph([large], nodes, [u16(count)])
+
+    assert committed_bytes(chain(254)) == 255 << 24
+    check_graph(chain(254))
+    with pytest.raises(ModelRefused, match="4294967296 bytes of leaves, allowed are 4294967295"):
+        check_graph(chain(255))
+
+
+def test_tensors_without_leaves_do_not_count() -> None:
+    passing = replace(ROW, leaf=u16(0))
+    nodes = [
+        Node("first", Table(u16(0), bytes(256)), passing),
+        Node("second", Table(u16(1), bytes(256)), ROW),
+    ]
+    assert committed_bytes(Graph([ROW], nodes, [u16(2)])) == 8
