@@ -252,7 +252,7 @@ class ContainedGossipSub(GossipSub):
         return offers
 
     def _are_offers_due(self) -> bool:
-        """Return True if votes may be offered again: where slots are long, not at each heartbeat."""
+        """Return True if votes may be offered again: with long slots not at each heartbeat."""
         now, wait = trio.current_time(), self._turn_seconds * OFFER_TURNS
         if now < self._next_offers:
             return False
