@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from btt_chain.work.quantise.floats import Feeds, FloatGraph, runner
 from btt_chain.work.quantise.ranges import Groups, RealNumbers, can_widen, wide_outputs
-from btt_chain.work.quantise.steps import Plan, Product
+from btt_chain.work.quantise.steps import Plan, Product, Recurrent, Step
 from btt_chain.work.tensors import Kind
 
 TRIED_ITEMS: Final = 4
@@ -95,28 +95,41 @@ def _pair(name: str) -> list[onnx.NodeProto]:
 def within_budget(
     plan: Plan, groups: Groups, order: Sequence[str], budget: float
 ) -> Iterator[frozenset[str]]:
-    """Yield growing sets of groups in 16 bits; the multiplications grow by the budget at most."""
-    cost = {step.output: _macs(plan, step) for step in plan.steps if isinstance(step, Product)}
-    most = budget * sum(cost.values())
+    """Yield growing sets of groups in 16 bits; the multiplications grow by the budget at most.
+
+    Each set is about half as large again as the one before, for each is tried.
+    """
+    if budget <= 0:
+        return
+    costs = [pair for step in plan.steps for pair in _costs(plan, groups, step)]
+    most = budget * sum(macs for _, macs in costs)
     kept = wide_outputs(plan, groups)
-    widened: frozenset[str] = frozenset()
+    widened, enough = frozenset[str](), 1
+    tried = widened
     for group in order:
         if group in widened:
             continue
         larger = (widened | can_widen(plan, groups, group)) - kept
-        added = sum(
-            cost[step.output]
-            for step in plan.steps
-            if isinstance(step, Product) and groups.of(step.inputs[0]) in larger
-        )
-        if added <= most:
-            widened = larger
-            yield widened
+        if sum(macs for read, macs in costs if read in larger) > most:
+            continue
+        widened = larger
+        if len(widened) >= enough:
+            tried, enough = widened, len(widened) + max(1, len(widened) // 2)
+            yield tried
+    if widened != tried:
+        yield widened
 
 
-def _macs(plan: Plan, step: Product) -> int:
-    """Return the multiplications of a product."""
+def _costs(plan: Plan, groups: Groups, step: Step) -> list[tuple[str, int]]:
+    """Return the groups that a step multiplies, and the number of multiplications of each."""
+    if isinstance(step, Recurrent):
+        rows = prod(plan.shapes[step.inputs[0]][:2])
+        states = groups.of(step.output), rows * int(step.recurrence.size)
+        return [(groups.of(step.inputs[0]), rows * int(step.weights.size)), states]
+    if not isinstance(step, Product):
+        return []
     outputs, *inner = map(int, step.weights.shape)
+    macs = prod(plan.shapes[step.output]) * prod(inner)
     if step.transposed:
-        return prod(plan.shapes[step.inputs[0]]) * outputs * prod(inner[1:]) // step.groups
-    return prod(plan.shapes[step.output]) * prod(inner)
+        macs = prod(plan.shapes[step.inputs[0]]) * outputs * prod(inner[1:]) // step.groups
+    return [(groups.of(step.inputs[0]), macs)]
