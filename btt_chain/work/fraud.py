@@ -90,18 +90,18 @@ class _Inputs:
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
-        raw = self.raw_record(row)
-        body = len(raw) - RECORD_TAIL
-        first = int.from_bytes(raw[body : body + 4], "little", signed=True)
-        return memoryview(raw)[:body].cast("b"), first, int.from_bytes(raw[body + 4 :], "little")
+        weights, tail = self.split_record(row, RECORD_TAIL)
+        first = int.from_bytes(tail[:4], "little", signed=True)
+        return weights, first, int.from_bytes(tail[4:], "little")
 
     def number(self, row: int, at: int, kind: Kind) -> int:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
         start = at * kind.width
         return number_of(self._reader.record(row)[start : start + kind.width], kind)
 
-    def raw_record(self, row: int) -> bytes:
-        return self._reader.record(row)
+    def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:
+        raw = self._reader.record(row)
+        return memoryview(raw)[:-tail].cast("b"), raw[-tail:]
 
     def own(self, start: int, length: int) -> Sequence[int]:
         return self.numbers(self._out, start, length)

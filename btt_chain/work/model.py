@@ -135,7 +135,7 @@ class Constants:
     second: Int32s
     """The bits of the scale, or factor."""
     others: Int32s | None = None
-    """What follows these two in longer records (`Operator.record_tail`): one row for each."""
+    """The numbers after these two in longer records (`Operator.record_tail`), one row for each."""
 
     @property
     def scales(self) -> Float32s:

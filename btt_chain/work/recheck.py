@@ -96,8 +96,10 @@ class _Item:
         """Return the right output of the current node."""
         claimed = self._claimed[number]
         if claimed is None:
-            return self._executor.node(number, self.made)[0]
-        return self._executor.recompute(number, self.made, claimed[None])[0]
+            right = self._executor.node(number, self.made)
+        else:
+            right = self._executor.recompute(number, self.made, claimed[None])
+        return right.reshape(right.shape[1:])
 
     def compare(self, number: int, right: Elements) -> Fault | None:
         """Append the claimed tensor, else `right`, to `made`; return its first fault or None."""

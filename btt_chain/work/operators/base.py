@@ -49,8 +49,8 @@ class Inputs(Protocol):
     def number(self, row: int, at: int, kind: Kind) -> int:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
 
-    def raw_record(self, row: int) -> bytes:
-        """Return a record of any other layout (`Operator.record_tail`)."""
+    def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:
+        """Return the weights of a record, and the `tail` bytes after them."""
 
     def own(self, start: int, length: int) -> Sequence[int]:
         """Return successive elements of the node's own output (`Operator.reads_itself`)."""

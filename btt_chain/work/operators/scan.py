@@ -180,11 +180,10 @@ class _Step:
         return self._read.own(row * self._out.dims[-1] + at, length)
 
     def _gate(self, unit: int, gate: int, states: Sequence[int]) -> tuple[int, int]:
-        """Return what the input and the states add to the argument of a gate, in 1/512."""
+        """Return the terms of the input and of the states in the argument of a gate, in 1/512."""
         op, read = self._op, self._read
-        raw = read.raw_record(unit * op.cell.gates + gate)
-        weights = memoryview(raw)[: -op.record_tail].cast("b")
-        bias, scale, state_bias, state_scale = unpack("<iIiI", raw[-op.record_tail :])
+        weights, tail = read.split_record(unit * op.cell.gates + gate, op.record_tail)
+        bias, scale, state_bias, state_scale = unpack("<iIiI", tail)
         of_input = weights[: len(self._taps)]
         total = sum(map(mul, self._taps, of_input)) - read.zero(op.x) * sum(of_input)
         state_total: int = sum(map(mul, states, weights[len(of_input) :]))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from math import exp
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from btt_chain.work.errors import ModelRefused, NotFraud
 from btt_chain.work.execute import Executor
 from btt_chain.work.fraud import FraudProof
 from btt_chain.work.graph import PROOF_BYTES
-from btt_chain.work.model import Elements, Float64s, Model
+from btt_chain.work.model import Elements, Float32s, Float64s, Model
 from btt_chain.work.operators import Scan
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.scan import ScanWeights, quantised_weights
@@ -178,7 +178,7 @@ def test_the_largest_sums_and_arguments_are_exact(cell: Cell, kind: Kind) -> Non
     constants = ScanWeights(
         rng.choice([-128, 127], (rows, inputs)).astype(np.int8),
         rng.choice([-128, 127], (rows, hidden)).astype(np.int8),
-        rng.integers(-(2**30), 2**30, rows).astype(np.int32),
+        rng.integers(-(2**24), 2**24, rows).astype(np.int32),
         np.full(rows, 0.4 if wide else 20.0, np.float32),
         np.full(rows, 30.0 if wide else 9000.0, np.float32),
         rng.integers(-(2**20), 2**20, rows).astype(np.int32),
@@ -204,7 +204,11 @@ def test_proofs_of_lstms_are_small(hidden: int, most: int) -> None:
     constants = scan_weights(rng, Cell.LSTM, hidden, hidden, made.tensor(0))
     made.scan("scan", 0, constants, Cell.LSTM)
     model = made.model()
+    assert largest_proof(model.graph, 0) <= PROOF_BYTES
     honest = Executor(model).run(items_of(rng, model.graph.inputs[0], 1)).committed(0)
+    while largest_proof(made._graph(), 0) > most:
+        assert made._halve(0)
+    model = made.model()
     for index in (5 * 3 * hidden + 7, 7 * 3 * hidden + hidden + 8):
         receipt = Receipt(model, altered(honest, 1, index), key=bytes(32))
         proof = receipt.proof(0, index)
@@ -242,7 +246,7 @@ def test_too_many_hidden_units_are_refused_with_the_cure() -> None:
     made.scan("large", 0, constants, Cell.LSTM)
 
     with pytest.raises(
-        ModelRefused, match="'large'.*allowed are 24576: use fewer hidden units, or"
+        ModelRefused, match=r"'large'.*allowed are 24576: use fewer hidden units, or"
     ):
         made.model()
 
@@ -267,7 +271,7 @@ def good(rows: int = 8, inputs: int = 3, hidden: int = 2) -> ScanWeights:
     )
 
 
-def float32s(value: float) -> Any:
+def float32s(value: float) -> Float32s:
     return np.full(8, value, np.float32)
 
 
@@ -323,17 +327,20 @@ BAD: Final[dict[str, tuple[ScanWeights, str]]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_weights_that_pay_for_nothing_or_do_not_fit_are_refused(name: str) -> None:
     constants, reason = BAD[name]
-    made = Builder(Kind.I8, (4, 3))
+
+    def model() -> Model:
+        made = Builder(Kind.I8, (4, 3))
+        made.scan("scan", 0, constants, Cell.LSTM)
+        return made.model()
 
     with pytest.raises(ModelRefused, match=f"'scan'.*{reason}"):
-        made.scan("scan", 0, constants, Cell.LSTM)
-        made.model()
+        model()
 
 
 def test_sums_beyond_32_bits_are_refused() -> None:
     made = Builder(Kind.I16, (4, 1000))
 
-    with pytest.raises(ModelRefused, match="'scan'.*an accumulator may reach"):
+    with pytest.raises(ModelRefused, match=r"'scan'.*an accumulator may reach"):
         made.scan(
             "scan", 0, replace(good(inputs=1000), w=np.full((8, 1000), 127, np.int8)), Cell.LSTM
         )
@@ -384,7 +391,7 @@ def test_the_rows_of_a_layer_keep_their_leaves() -> None:
 
     assert graph.nodes[0].out.committed
     bare = replace(graph.nodes[0], out=replace(graph.nodes[0].out, leaf=u16(0)))
-    with pytest.raises(ModelRefused, match="'table'.*cannot read 'scan' without leaves"):
+    with pytest.raises(ModelRefused, match=r"'table'.*cannot read 'scan' without leaves"):
         check_graph(replace(graph, nodes=[bare, graph.nodes[1]]))
 
 
@@ -393,20 +400,19 @@ def test_the_rows_of_a_layer_keep_their_leaves() -> None:
 
 def by_onnx(
     cell: Cell, w: Float64s, r: Float64s, bias: Float64s, x: Float64s, *, reverse: bool
-) -> Any:
+) -> Float32s:
     onnx = pytest.importorskip("onnx", reason="onnx is missing: layers are NOT compared with it")
     from onnx.reference import ReferenceEvaluator
 
     hidden, helper, real = r.shape[1], onnx.helper, onnx.TensorProto.FLOAT
-    attributes: dict[str, Any] = {"direction": "reverse" if reverse else "forward"}
-    if cell is not Cell.LSTM:
-        attributes["linear_before_reset"] = int(cell is Cell.GRU_LINEAR)
+    form = {} if cell is Cell.LSTM else {"linear_before_reset": int(cell is Cell.GRU_LINEAR)}
     node = helper.make_node(
         "LSTM" if cell is Cell.LSTM else "GRU",
         ["x", "w", "r", "b"],
         ["y"],
         hidden_size=hidden,
-        **attributes,
+        direction="reverse" if reverse else "forward",
+        **form,
     )
     given = {
         "x": x[:, None].astype(np.float32),
@@ -421,7 +427,10 @@ def by_onnx(
         [helper.make_tensor_value_info("y", real, [len(x), 1, 1, hidden])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)])
-    return ReferenceEvaluator(model).run(None, given)[0][:, 0, 0]
+    outputs = ReferenceEvaluator(model).run(None, given)
+    assert isinstance(outputs, list)
+    states: Float32s = outputs[0]
+    return states[:, 0, 0]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -430,7 +439,8 @@ def test_layers_are_near_those_of_onnx_in_floats(name: str) -> None:
     rng = np.random.default_rng(8)
     steps, inputs, hidden, scale = 12, 10, 8, 0.02
     rows = cell.gates * hidden
-    w, r = rng.normal(size=(rows, inputs)) * 0.5, rng.normal(size=(rows, hidden)) * 0.5
+    w, r = (rng.integers(-100, 101, (rows, size)) / 200.0 for size in (inputs, hidden))
+    w[:, 0], r[:, 0] = 127 / 200, -127 / 200  # so that 8 bits hold all weights exactly
     bias = rng.normal(size=2 * rows) * 0.3
     item = rng.integers(-128, 128, (1, steps, inputs)).astype(np.int8)
     real = by_onnx(cell, w, r, bias, item[0] * np.float64(scale), reverse=reverse)
@@ -440,4 +450,4 @@ def test_layers_are_near_those_of_onnx_in_floats(name: str) -> None:
 
     states = Executor(made.model()).run(item).outputs[0][0, :, :hidden] / (32768 if wide else 128)
 
-    assert np.abs(states - real).max() < (0.02 if wide else 0.06)
+    assert np.abs(states - real).max() < (0.005 if wide else 0.03)

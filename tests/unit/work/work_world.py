@@ -683,35 +683,31 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
     if isinstance(op, Softmax | LayerNorm):
         return [_by_row(op, x, source, at, rows, low, within) for at in positions]
     if isinstance(op, Sum):
-        values: list[int] = []
-        for at in positions:
-            parts = int(op.parts)
-            total = sum(x[(*at[:-1], at[-1] * parts + part)] for part in range(parts))
-            bias, scale = struct.unpack("<iI", rows[at[-1]])
-            values.append(requantise(total + bias, scale, zero, int(op.low), int(op.high)))
-        return values
+        return [_summed(op, x, at, rows[at[-1]], zero) for at in positions]
     if isinstance(op, Scan):
         return _scanned(op, x, source, out, rows)
     if isinstance(op, Linear):
-        return [_dense(op, x, source, at, rows, out) for at in positions]
+        return [_dense(op, x, source, out, at, rows[at[-1]]) for at in positions]
     assert isinstance(op, Conv | MaxPool | AveragePool)
     return [_windowed(op, x, source, out, at, rows) for at in positions]
 
 
+def _summed(op: Sum, x: Array, at: tuple[int, ...], record: bytes, zero: int) -> int:
+    parts = int(op.parts)
+    total = sum(x[(*at[:-1], at[-1] * parts + part)] for part in range(parts))
+    bias, scale = struct.unpack("<iI", record)
+    return requantise(total + bias, scale, zero, int(op.low), int(op.high))
+
+
 def _dense(
-    op: Linear,
-    x: Array,
-    source: Tensor,
-    at: tuple[int, ...],
-    rows: list[bytes],
-    out: Tensor,
+    op: Linear, x: Array, source: Tensor, out: Tensor, at: tuple[int, ...], record: bytes
 ) -> int:
     row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
     length = -(-len(row) // int(op.parts))
     first = at[-1] % int(op.parts) * length
     taps = row[first : first + length]
     taps += [0] * (length - len(taps))
-    return _product(taps, rows[at[-1]], op, out)
+    return _product(taps, record, op, out)
 
 
 def _product(taps: list[int], record: bytes, op: Linear | Conv, out: Tensor) -> int:
@@ -792,7 +788,7 @@ def _tangent(value: int) -> int:
 
 def _halved(value: int, bits: int) -> int:
     """Exact: less than 53 bits over a power of two, in a double."""
-    return round(value / 2**bits)
+    return round(math.ldexp(value, -bits))
 
 
 def _scanned(op: Scan, x: Array, source: Tensor, out: Tensor, rows: list[bytes]) -> list[int]:

@@ -132,7 +132,9 @@ class _Side:
     @property
     def reaches(self) -> Float64s:
         """The same in 1/512 of an argument, without the bias."""
-        return self.limits * self.constants.scales.astype(np.float64)
+        reaches: Float64s = self.limits.astype(np.float64)
+        reaches *= self.constants.scales
+        return reaches
 
     def terms(self, gates: slice, number: Number) -> _Terms:
         """Return the products of some gates of all units, prepared for execution."""
@@ -154,8 +156,8 @@ def sides_of(node: NodeOf[Scan], constants: Constants) -> tuple[_Side, _Side]:
 
 def arguments_of(sides: tuple[_Side, _Side]) -> Float64s:
     """Return the maximum absolute argument of each gate, in 1/512."""
-    both: Float64s = sum(side.reaches + np.abs(side.constants.first) for side in sides)
-    return both
+    by_input, by_state = (side.reaches + np.abs(side.constants.first) for side in sides)
+    return by_input + by_state
 
 
 class _Terms:
@@ -179,7 +181,7 @@ class _Terms:
         terms = self._columns.sums(matrix, room).astype(np.float32, copy=False)
         terms *= self._scales
         np.rint(terms, out=terms)
-        made: Floats = terms + self._bias
+        made: Floats = np.add(terms, self._bias)
         return made.reshape(*rows.shape[:-1], -1)
 
 
@@ -317,10 +319,10 @@ def hyperbolics(arguments: Floats) -> Float64s:
     return _of_table(_tables()[1], arguments)
 
 
-def shifted(numbers: Float64s, shift: int) -> Float64s:
-    """Apply `arithmetic.shifted`, in place: exact below 2^53."""
-    numbers *= 2.0**-shift
-    return np.rint(numbers, out=numbers)
+def shifted(numbers: NDArray[np.floating], shift: int) -> Float64s:
+    """Apply `arithmetic.shifted`: exact below 2^53."""
+    made: Float64s = np.multiply(numbers, 2.0**-shift, dtype=np.float64)
+    return np.rint(made, out=made)
 
 
 class _Formulas(ABC):
@@ -335,7 +337,7 @@ class _Formulas(ABC):
 
     @abstractmethod
     def prepare(self, side: _Side, number: Number) -> None:
-        """Prepare the weights."""
+        """Prepare the weights of the state."""
 
     @abstractmethod
     def write(self, terms: Floats, before: Elements, said: Elements, made: Elements) -> None:
@@ -345,9 +347,9 @@ class _Formulas(ABC):
         in execution they are `made`.
         """
 
-    def gate(self, arguments: Floats, gate: int) -> Floats:
-        """Return the arguments of one gate."""
-        return arguments[..., gate * self.hidden : (gate + 1) * self.hidden]
+    def gate(self, number: int) -> slice:
+        """Return the place of a gate in the last axis of arguments and of values."""
+        return slice(number * self.hidden, (number + 1) * self.hidden)
 
     def state(self, numbers: Float64s) -> Float64s:
         """Return states of products of two values, in 2^-30."""
@@ -364,16 +366,18 @@ class _Lstm(_Formulas):
         hidden = self.hidden
         arguments = terms + self._state.of(before[..., :hidden])
         values = logistics(arguments[..., : 3 * hidden])
-        new = hyperbolics(self.gate(arguments, 3))
-        memory = shifted(self.gate(values, 2) * self._memory(before), 15)
-        memory += shifted(self.gate(values, 0) * new, 18)
+        new = hyperbolics(arguments[..., self.gate(3)])
+        memory = shifted(values[..., self.gate(2)] * self._memory(before), 15)
+        memory += shifted(values[..., self.gate(0)] * new, 18)
         np.clip(memory, Kind.I16.low, Kind.I16.high, out=memory)
         made[..., hidden:] = memory if self.bits == 16 else memory.astype("<i2").view(np.int8)
-        made[..., :hidden] = self.state(self.gate(values, 1) * hyperbolics(shifted(memory, 3)))
+        made[..., :hidden] = self.state(values[..., self.gate(1)] * hyperbolics(shifted(memory, 3)))
 
-    def _memory(self, rows: Elements) -> Elements:
+    def _memory(self, rows: Elements) -> Float64s:
         memory = rows[..., self.hidden :]
-        return memory if self.bits == 16 else np.ascontiguousarray(memory).view("<i2")
+        if self.bits == 8:
+            memory = np.ascontiguousarray(memory).view("<i2")
+        return memory.astype(np.float64)
 
 
 class _Gru(_Formulas):
@@ -387,9 +391,9 @@ class _Gru(_Formulas):
         hidden = self.hidden
         states = before[..., :hidden]
         values = logistics(terms[..., : 2 * hidden] + self._state.of(states))
-        made[..., hidden:] = shifted(self.gate(values, 1) * states, 15)
-        arguments = self.gate(terms, 2) + self._of_reset.of(said[..., hidden:])
-        self.finish(self.gate(values, 0), arguments, states, made)
+        made[..., hidden:] = shifted(values[..., self.gate(1)] * states, 15)
+        arguments = terms[..., self.gate(2)] + self._of_reset.of(said[..., hidden:])
+        self.finish(values[..., self.gate(0)], arguments, states, made)
 
     def finish(self, keep: Float64s, arguments: Floats, states: Elements, made: Elements) -> None:
         """Write the states: those before times `keep`, and new ones times the rest."""
@@ -409,8 +413,8 @@ class _GruLinear(_Gru):
         by_states = self._state.of(states)
         both = 2 * self.hidden
         values = logistics(terms[..., :both] + by_states[..., :both])
-        reset = shifted(self.gate(values, 1) * self.gate(by_states, 2), 15)
-        self.finish(self.gate(values, 0), self.gate(terms, 2) + reset, states, made)
+        reset = shifted(values[..., self.gate(1)] * by_states[..., self.gate(2)], 15)
+        self.finish(values[..., self.gate(0)], terms[..., self.gate(2)] + reset, states, made)
 
 
 FORMULAS: Final[Mapping[Cell, type[_Formulas]]] = {
