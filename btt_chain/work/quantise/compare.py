@@ -27,6 +27,7 @@ BATCH: Final = 4
 IMAGE_AXES: Final = 4
 """Axes from which on an output of classes is an image of them."""
 SHOWN_MARGINS: Final = 5
+SHOWN_CLASSES: Final = 20
 
 Labels: TypeAlias = NDArray[np.int64]
 
@@ -86,9 +87,16 @@ class Agreement:
             shown = ", ".join(f"{margin:.3g}" for margin in self.margins[:SHOWN_MARGINS])
             lines.append(f"{self.name}: margins of the changed decisions {shown}")
         if len(self.by_class) > 1:
-            parts = [f"{key}: {same}/{total}" for key, (total, same) in self.by_class.items()]
-            lines.append(f"{self.name}: equal by class {', '.join(parts)}")
+            parts = [f"{key}: {same}/{total}" for key, (total, same) in self.shown_classes()]
+            more = len(self.by_class) - len(parts)
+            rest = f" and {more} others" if more else ""
+            lines.append(f"{self.name}: equal by class {', '.join(parts)}{rest}")
         return lines
+
+    def shown_classes(self) -> list[tuple[int, tuple[int, int]]]:
+        """Return the classes of a report: of many, those with the smallest shares."""
+        worst = sorted(self.by_class.items(), key=lambda pair: pair[1][1] / pair[1][0])
+        return sorted(worst[:SHOWN_CLASSES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ class Comparison:
         bars = [
             (f"{output.name} {key}", same / total)
             for output in self.outputs
-            for key, (total, same) in output.by_class.items()
+            for key, (total, same) in output.shown_classes()
         ]
         height = 22 * len(bars) + 10
         rows = [

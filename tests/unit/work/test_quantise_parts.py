@@ -367,6 +367,13 @@ def test_a_report_is_text_json_and_a_picture() -> None:
     assert "a&lt;b 1" in comparison.picture()
 
 
+def test_of_many_classes_the_worst_are_shown() -> None:
+    classes = {key: (100, 100 - key % 50) for key in range(100)}
+    many = replace(AGREEMENT, by_class=classes)
+    assert [key for key, _ in many.shown_classes()] == [*range(40, 50), *range(90, 100)]
+    assert "and 80 others" in many.lines()[-1]
+
+
 def test_biases_are_corrected_by_the_mean_difference(tmp_path: Path) -> None:
     net = Net({"x": ["n", 3, 8, 8]})
     h = net.relu(net.conv("x", 3, 8, 3, 3))
