@@ -14,6 +14,7 @@ from btt_chain.work.quantise.steps import (
     Affine,
     AveragePool,
     Concat,
+    Frame,
     Function,
     MaxPool,
     Mean,
@@ -39,7 +40,7 @@ _LATER: Final = frozenset({
 })  # fmt: skip
 _NEAREST: Final[Mapping[str, str]] = {
     "InstanceNormalization": "BatchNormalization with fixed statistics",
-    "GlobalMaxPool": "MaxPool over the whole image", "ReduceMax": "MaxPool",
+    "ReduceMax": "GlobalMaxPool",
     "ReduceSum": "ReduceMean and a factor", "LpPool": "AveragePool", "Einsum": "MatMul",
     "Where": "Clip or Mul", "TopK": "ArgMax", "RNN": "GRU", "GridSample": "Resize",
     "NonMaxSuppression": "the raw boxes as outputs", "Div": "Mul with a constant",
@@ -256,6 +257,12 @@ def _max_pool(node: FloatNode) -> Steps:
     return [MaxPool(*_tensors(node), frame)]
 
 
+def _global_max(node: FloatNode) -> Steps:
+    sides = node.input_shape(0)[2:]
+    ones, none = (1,) * len(sides), (0,) * len(sides)
+    return [MaxPool(*_tensors(node), Frame(sides, ones, ones, none, none))]
+
+
 def _average_pool(node: FloatNode) -> Steps:
     frame = node.frame(node.integers("kernel_shape", []))
     if node.integer("ceil_mode", 0):
@@ -459,7 +466,8 @@ _CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
     "Concat": _concat, "Conv": _conv, "ConvTranspose": _conv_transposed,
     "DepthToSpace": _blocks, "Div": _two, "Dropout": _reshape, "Expand": _expand,
     "Flatten": _reshape, "GRU": _recurrent, "Gather": _gather, "Gemm": _gemm,
-    "GlobalAveragePool": _global_average, "Identity": _reshape, "LSTM": _recurrent,
+    "GlobalAveragePool": _global_average, "GlobalMaxPool": _global_max, "Identity": _reshape,
+    "LSTM": _recurrent,
     "MatMul": _matmul, "MaxPool": _max_pool, "Mul": _two, "Pad": _pad,
     "ReduceMean": _reduce_mean, "Reshape": _reshape, "Resize": _resize, "Slice": _slice,
     "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape, "Sub": _two, "Sum": _sum,

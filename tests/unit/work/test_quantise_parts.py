@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
 
+from btt_chain.work.errors import ModelRefused
 from btt_chain.work.quantise.compare import Agreement, Comparison, compared, ranked_area
 from btt_chain.work.quantise.emitter import Port
 from btt_chain.work.quantise.endings import applied, decisions
@@ -177,6 +178,21 @@ def test_means_leave_padding_out(tmp_path: Path) -> None:
     assert _kinds(importer) == [Product, AveragePool, Affine, Product]
     result = importer.quantised(items(1, 24, x=(1, 2, 7, 8)), items(2, 24, x=(1, 2, 7, 8)))
     assert result.comparison.outputs[0].mean_error < 0.05
+
+
+@pytest.mark.parametrize("side", [12, 80])
+@pytest.mark.parametrize("kind", ["GlobalMaxPool", "GlobalAveragePool"])
+def test_a_whole_image_is_reduced_by_lines(kind: str, side: int, tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, side, side]})
+    h = net.node("Flatten", net.node(kind, net.conv("x", 2, 4, 3, 3)))
+    importer = _plan(net, tmp_path, net.dense(h, 4, 3))
+    if kind == "GlobalMaxPool" and side == 80:
+        with pytest.raises(ModelRefused, match=r"node 'globalmaxpool1': .* fraud proof may"):
+            importer.quantised(items(1, 9, x=(1, 2, side, side)))
+        return
+    result = importer.quantised(items(1, 18, x=(1, 2, side, side)))
+    assert result.comparison.agreement == 1
+    assert result.comparison.outputs[0].mean_error < 0.15
 
 
 def test_states_before_the_first_row_are_zero(tmp_path: Path) -> None:
