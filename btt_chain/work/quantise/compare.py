@@ -171,6 +171,7 @@ class Comparison:
 class _Tally:
     """Running counts of one output."""
 
+    items: int = 0
     decided: int = 0
     equal: int = 0
     largest: float = 0.0
@@ -196,6 +197,7 @@ def compared(
     """Return the agreement over some items; `run` yields the outputs of the plan in floats."""
     executor = Executor(quantised.model)
     tallies = [_Tally() for _ in plan.outputs]
+    axes = [quantised.class_axis(plan, number) for number in range(len(plan.outputs))]
     for at in range(0, len(items), BATCH):
         part = items[at : at + BATCH]
         outputs = executor.run(*quantised.items(part)).outputs
@@ -205,8 +207,10 @@ def compared(
                 reals = real_outputs(quantised.model.manifest, outputs[number][place], number)
                 found = quantised.outputs[number].unpacked(reals).astype(np.float64)
                 real = exact[plan.outputs[number]].astype(np.float64)
-                axis = quantised.outputs[number].order[-1]
-                _count(tally, plan.endings[number], found, real, axis)
+                axis = axes[number]
+                chosen = _count(tally, plan.endings[number], found, real, axis)
+                if labels is not None:
+                    _keep(tally, plan.endings[number], chosen, (real, found))
     agreements = [
         _agreement(name, tally, plan.endings[number], plan.shapes[plan.outputs[number]], labels)
         for number, (name, tally) in enumerate(zip(plan.results, tallies, strict=True))
@@ -215,9 +219,9 @@ def compared(
 
 
 def _count(
-    tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int
-) -> None:
-    """Add one item's output to the counts."""
+    tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int | None
+) -> tuple[Array, Array]:
+    """Add one item's output to the counts; return the decisions of the float model, and ours."""
     apart = np.abs(shown(ending, found) - shown(ending, real))
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
@@ -231,9 +235,20 @@ def _count(
     tally.same.update(theirs[~changed].tolist())
     if changed.any():
         tally.margins.extend(margins(ending, real, axis)[changed].tolist())
-    for number, (chosen, values) in enumerate(((theirs, real), (mine, found))):
-        tally.chosen[number].append(chosen)
-        tally.scores[number].append(shown(ending, values))
+    tally.items += 1
+    return theirs, mine
+
+
+def _keep(
+    tally: _Tally,
+    ending: Ending | None,
+    chosen: tuple[Array, Array],
+    values: tuple[Float64s, Float64s],
+) -> None:
+    """Keep decisions and outputs of one item, for the comparison with labels."""
+    for number in range(len(values)):
+        tally.chosen[number].append(chosen[number])
+        tally.scores[number].append(shown(ending, values[number]))
 
 
 def shown(ending: Ending | None, values: Float64s) -> Float64s:
@@ -243,10 +258,10 @@ def shown(ending: Ending | None, values: Float64s) -> Float64s:
     return applied(ending, values)
 
 
-def margins(ending: Ending | None, values: Float64s, axis: int) -> Float64s:
+def margins(ending: Ending | None, values: Float64s, axis: int | None) -> Float64s:
     """Return how far the best class is from the second, or a value from the threshold."""
-    at = axis if ending is None or ending.kind == "Sigmoid" else ending.axis
-    if values.shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
+    at = ending.axis if ending is not None and ending.kind != "Sigmoid" else axis
+    if at is None or values.shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
         reals = shown(ending, values)
         return np.abs(reals - (0.0 if ending is None else 0.5)).reshape(-1)
     ordered = np.sort(shown(ending, values), axis=at)
@@ -258,7 +273,7 @@ def margins(ending: Ending | None, values: Float64s, axis: int) -> Float64s:
 def _agreement(
     name: str, tally: _Tally, ending: Ending | None, shape: tuple[int, ...], labels: Labels | None
 ) -> Agreement:
-    places = tally.decided // max(len(tally.chosen[0]), 1)
+    places = tally.decided // tally.items
     binary = set(tally.classes) | set(tally.found) <= {0, 1}
     masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
     classes = sorted(tally.classes)

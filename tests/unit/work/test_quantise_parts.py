@@ -29,6 +29,7 @@ from btt_chain.work.quantise.steps import (
     Step,
 )
 from btt_chain.work.quantise.weights import weight_scales
+from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind
 from unit.work.float_nets import Net, items
 
@@ -260,6 +261,29 @@ def test_a_window_over_a_whole_axis_merges_it_into_the_channels(tmp_path: Path) 
     result = importer.quantised(items(1, 24, x=(1, 2, 12, 20)), items(2, 8, x=(1, 2, 12, 20)))
     assert [len(node.out.dims) for node in result.quantised.model.graph.nodes][:2] == [2, 2]
     assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_distant_taps_are_opened_one_by_one(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 64, 600]})
+    h = net.conv("x", 64, 32, 3, dilations=[256], pads=[256, 256])
+    importer = _plan(net, tmp_path, net.conv(net.relu(h), 32, 2, 1))
+    result = importer.quantised(items(1, 9, x=(1, 64, 600)), items(2, 4, x=(1, 64, 600)))
+    graph = result.quantised.model.graph
+    assert [node.out.dims for node in graph.nodes][:2] == [(600, 1, 64), (600, 1, 32)]
+    committed = [number for number, node in enumerate(graph.nodes) if node.out.committed]
+    assert max(largest_proof(graph, number) for number in committed) < 16_384
+    assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_an_output_of_one_channel_is_a_mask(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 40]})
+    h = net.node("Transpose", net.conv("x", 2, 1, 3, pads=[1, 1]), perm=[0, 2, 1])
+    importer = _plan(net, tmp_path, h)
+    result = importer.quantised(items(1, 24, x=(1, 2, 40)), items(2, 10, x=(1, 2, 40)))
+    (output,) = result.comparison.outputs
+    assert output.decided == 400
+    assert set(output.by_class) == {0, 1}
+    assert output.dice is not None
 
 
 def test_layouts_are_kept_until_they_matter(tmp_path: Path) -> None:
