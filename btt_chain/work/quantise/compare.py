@@ -27,6 +27,7 @@ BATCH: Final = 4
 IMAGE_AXES: Final = 4
 """Axes from which on an output of classes is an image of them."""
 SHOWN_MARGINS: Final = 5
+MIN_SIZE: Final = 1e-12
 SHOWN_CLASSES: Final = 20
 
 Labels: TypeAlias = NDArray[np.int64]
@@ -44,6 +45,8 @@ class Agreement:
     """None if the output is not a mask."""
     largest_error: float
     mean_error: float
+    relative_error: float
+    """The mean error over the mean absolute value of the float model's output."""
     by_class: Mapping[int, tuple[int, int]]
     """For each class of the float model: decisions, and how many are equal."""
     margins: Sequence[float]
@@ -67,6 +70,7 @@ class Agreement:
             "dice": None if self.dice is None else round(self.dice, 6),
             "largestError": self.largest_error,
             "meanError": self.mean_error,
+            "relativeError": self.relative_error,
             "byClass": {str(key): list(pair) for key, pair in self.by_class.items()},
             "changedMargins": list(self.margins),
             "accuracy": None if self.accuracy is None else list(self.accuracy),
@@ -120,8 +124,8 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """The largest mean error."""
-        return max(output.mean_error for output in self.outputs)
+        """The largest relative error of an output."""
+        return max(output.relative_error for output in self.outputs)
 
     def passes(self, least: float, dice: float = MIN_DICE) -> bool:
         """Return True if enough decisions are equal, and masks are alike."""
@@ -176,6 +180,8 @@ class _Tally:
     equal: int = 0
     largest: float = 0.0
     total: float = 0.0
+    size: float = 0.0
+    """Sum of absolute values of the float model."""
     numbers: int = 0
     classes: Counter[int] = field(default_factory=Counter)
     found: Counter[int] = field(default_factory=Counter)
@@ -222,7 +228,9 @@ def _count(
     tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int | None
 ) -> tuple[Array, Array]:
     """Add one item's output to the counts; return the decisions of the float model, and ours."""
-    apart = np.abs(shown(ending, found) - shown(ending, real))
+    exact = shown(ending, real)
+    apart = np.abs(shown(ending, found) - exact)
+    tally.size += float(np.abs(exact).sum())
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
     tally.numbers += apart.size
@@ -293,6 +301,7 @@ def _agreement(
         dice=_dice(tally) if masks else None,
         largest_error=tally.largest,
         mean_error=tally.total / max(tally.numbers, 1),
+        relative_error=tally.total / max(tally.size, MIN_SIZE),
         by_class={key: (tally.classes[key], tally.same[key]) for key in classes},
         margins=sorted(tally.margins, reverse=True),
         accuracy=accuracy,

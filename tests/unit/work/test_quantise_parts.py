@@ -382,7 +382,7 @@ def test_labels_give_accuracy_and_area_of_both_models(tmp_path: Path) -> None:
 
 AGREEMENT = Agreement(
     name="a<b", decided=10, equal=9, dice=None, largest_error=0.5, mean_error=0.1,
-    by_class={0: (6, 6), 1: (4, 3)}, margins=[0.2],
+    relative_error=0.02,    by_class={0: (6, 6), 1: (4, 3)}, margins=[0.2],
 )  # fmt: skip
 
 
