@@ -267,6 +267,8 @@ def _average_pool(node: FloatNode) -> Steps:
     frame = node.frame(node.integers("kernel_shape", []))
     if node.integer("ceil_mode", 0):
         raise node.refused("ceil_mode: pad the image with Pad, and set it to 0")
+    if not frame.is_padded and frame.size == node.input_shape(0)[2:]:
+        return _global_average(node)
     if not frame.is_padded or node.integer("count_include_pad", 0):
         return [AveragePool(*_tensors(node), frame)]
     # The mean of the places within the image: that of all places times their share.

@@ -37,7 +37,7 @@ from btt_chain.work.quantise.steps import (
 )  # fmt: skip
 
 MAX_NAME: Final = 48
-MAX_VIEW: Final = 6
+MAX_VIEW: Final = 8
 """Maximum axes of a tensor whose axes are exchanged."""
 
 Corrections: TypeAlias = Mapping[str, Float64s]

@@ -141,6 +141,17 @@ def resized_unet() -> Made:
     )
 
 
+def volume_unet() -> Made:
+    net = Net({"x": ["n", 1, 8, 8, 8]})
+    a = net.relu(net.conv("x", 1, 4, 3, 3, 3, pads=[1] * 6))
+    b = net.node("MaxPool", a, kernel_shape=[2] * 3, strides=[2] * 3)
+    b = net.relu(net.conv(b, 4, 8, 3, 3, 3, pads=[1] * 6))
+    up = net.node("ConvTranspose", b, net.weights(8, 4, 2, 2, 2), strides=[2] * 3)
+    h = net.relu(net.conv(net.node("Concat", up, a, axis=1), 8, 8, 3, 3, 3, pads=[1] * 6))
+    classes = net.node("Softmax", net.conv(h, 8, 3, 1, 1, 1), axis=1)
+    return net, [classes], {"x": (1, 1, 8, 8, 8)}
+
+
 def magnitudes() -> Made:
     """A short-time Fourier transform of eight rows at once, as in detectors of speech."""
     net = Net({"x": [8, 64]})
@@ -195,6 +206,7 @@ NETS: Mapping[str, tuple[Callable[[], Made], float]] = {
         (mlp, 0.95), (cnn_with_pools, 0.95), (resnet_block, 0.98), (dense_block, 0.98),
         (signal, 0.98), (volume, 0.98), (two_ends, 0.95), (wide_dense, 0.98),
         (squeeze_excite, 0.98), (transposed_unet, 0.97), (resized_unet, 0.97),
+        (volume_unet, 0.97),
         (magnitudes, 0.98), (lstm, 0.98), (gru, 0.94),
     )
 }  # fmt: skip
