@@ -65,7 +65,7 @@ def emit_mean(step: Mean, emitter: Emitter) -> Placed:
     name = emitter.name(step)
     if lines.length > MAX_MEAN:
         value = emitter.placed[step.inputs[0]]
-        sides = (lines.length, lines.count)
+        sides = (lines.length, lines.number)
         x = emitter.shaped(step, value, (*step.axes, *lines.kept), sides)
         return _of_lines(
             step, emitter, lines, emitter.builder.global_mean(name, x, ratio, made.numbers())
@@ -83,7 +83,7 @@ class _Lines(NamedTuple):
     kept: list[int]
     """The other axes of more than one place."""
     sides: list[int]
-    count: int
+    number: int
     length: int
 
 
@@ -102,7 +102,7 @@ def _lines(step: Mean | MaxPool, emitter: Emitter, axes: tuple[int, ...]) -> _Li
 def _of_lines(step: Mean | MaxPool, emitter: Emitter, lines: _Lines, reduced: int) -> Placed:
     """Return one number of each line as the output of a step."""
     tensor = emitter.builder.rearrange(
-        emitter.name(step, ":axes"), reduced, (lines.count,), (0,), lines.sides
+        emitter.name(step, ":axes"), reduced, (lines.number,), (0,), lines.sides
     )
     shape, kept = emitter.shape(step), lines.kept
     if isinstance(step, Mean) and len(shape) < len(emitter.placed[step.inputs[0]].shape):
