@@ -383,43 +383,40 @@ def chained(rng: Generator) -> Builder:
     return made
 
 
-KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
-    {
-        "signals": _windows_of(1),
-        "volumes": _windows_of(3),
-    }
-    | {
-        maker.__name__: maker
-        for maker in (
-            linear,
-            relu,
-            conv,
-            depthwise,
-            wide_elements,
-            parts_of_rows,
-            parts_of_windows,
-            ends,
-            matmul,
-            add,
-            table,
-            max_pool,
-            average_pool,
-            softmax,
-            layer_norm,
-            rearrange,
-            concat,
-            activated,
-            residual,
-            mixed,
-            shared,
-            beside,
-            joined,
-            apart,
-            chained,
-        )
-    }
-    | MOVES
-)
+KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+    "signals": _windows_of(1),
+    "volumes": _windows_of(3),
+    **MOVES,
+} | {
+    maker.__name__: maker
+    for maker in (
+        linear,
+        relu,
+        conv,
+        depthwise,
+        wide_elements,
+        parts_of_rows,
+        parts_of_windows,
+        ends,
+        matmul,
+        add,
+        table,
+        max_pool,
+        average_pool,
+        softmax,
+        layer_norm,
+        rearrange,
+        concat,
+        activated,
+        residual,
+        mixed,
+        shared,
+        beside,
+        joined,
+        apart,
+        chained,
+    )
+}
 
 
 def single(kind: str, seed: int) -> tuple[Model, Inputs]:
