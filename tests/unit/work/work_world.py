@@ -458,59 +458,56 @@ def moved(rng: Generator) -> Builder:
     return made
 
 
-KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = (
-    {
-        "signals": _windows_of(1),
-        "volumes": _windows_of(3),
-        "lstm": _scan(Cell.LSTM),
-        "wide_lstm": _scan(Cell.LSTM, wide=True),
-        "reverse_lstm": _scan(Cell.LSTM, reverse=True),
-        "gru": _scan(Cell.GRU),
-        "reverse_gru": _scan(Cell.GRU, reverse=True, wide=True),
-        "linear_gru": _scan(Cell.GRU_LINEAR),
-        "wide_linear_gru": _scan(Cell.GRU_LINEAR, reverse=True, wide=True),
-    }
-    | {
-        maker.__name__: maker
-        for maker in (
-            linear,
-            relu,
-            conv,
-            depthwise,
-            wide_elements,
-            parts_of_rows,
-            parts_of_windows,
-            ends,
-            matmul,
-            add,
-            table,
-            max_pool,
-            average_pool,
-            softmax,
-            layer_norm,
-            rearrange,
-            concat,
-            activated,
-            residual,
-            mixed,
-            shared,
-            beside,
-            joined,
-            apart,
-            chained,
-            scan_of_wide_rows,
-            elementwise_world.affine,
-            elementwise_world.multiply,
-            elementwise_world.gated,
-            elementwise_world.hypot,
-            elementwise_world.wide_table,
-            elementwise_world.magnitudes,
-            excited,
-            moved,
-        )
-    }
-    | MOVES
-)
+KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+    "signals": _windows_of(1),
+    "volumes": _windows_of(3),
+    "lstm": _scan(Cell.LSTM),
+    "wide_lstm": _scan(Cell.LSTM, wide=True),
+    "reverse_lstm": _scan(Cell.LSTM, reverse=True),
+    "gru": _scan(Cell.GRU),
+    "reverse_gru": _scan(Cell.GRU, reverse=True, wide=True),
+    "linear_gru": _scan(Cell.GRU_LINEAR),
+    "wide_linear_gru": _scan(Cell.GRU_LINEAR, reverse=True, wide=True),
+    **MOVES,
+} | {
+    maker.__name__: maker
+    for maker in (
+        linear,
+        relu,
+        conv,
+        depthwise,
+        wide_elements,
+        parts_of_rows,
+        parts_of_windows,
+        ends,
+        matmul,
+        add,
+        table,
+        max_pool,
+        average_pool,
+        softmax,
+        layer_norm,
+        rearrange,
+        concat,
+        activated,
+        residual,
+        mixed,
+        shared,
+        beside,
+        joined,
+        apart,
+        chained,
+        scan_of_wide_rows,
+        elementwise_world.affine,
+        elementwise_world.multiply,
+        elementwise_world.gated,
+        elementwise_world.hypot,
+        elementwise_world.wide_table,
+        elementwise_world.magnitudes,
+        excited,
+        moved,
+    )
+}
 
 
 def single(kind: str, seed: int) -> tuple[Model, Inputs]:
