@@ -314,7 +314,7 @@ def concat(rng: Generator) -> Builder:
 def scan_weights(
     rng: Generator, cell: Cell, inputs: int, hidden: int, x: Tensor, *, wide: bool = False
 ) -> ScanWeights:
-    """Weights with which arguments of gates are mostly between -4 and 4."""
+    """Weights with which arguments of gates are mostly between -4 and 4, some beyond 8."""
     rows = cell.gates * hidden
     w, bias, scales = weights(rng, rows, inputs)
     r, state_bias, state_scales = weights(rng, rows, hidden)
@@ -323,8 +323,8 @@ def scan_weights(
         w,
         r,
         bias // 5,
-        scales * np.float32(500) * narrow,
-        state_scales * np.float32(500 * (1 / 250 if wide else 1)),
+        scales * np.float32(15) * narrow,
+        state_scales * np.float32(15 * (1 / 250 if wide else 1)),
         state_bias // 5,
     )
 
