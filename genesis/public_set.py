@@ -41,6 +41,9 @@ def public_set_json(slot_ms: int) -> dict[str, dict[str, list[dict[str, object]]
         "owner": address(TREASURY),
         "class": MODEL_CLASS,
         "manifest": known["manifest"],
+        "schema": known["schema"],
+        "service": "Embedding",
+        "modality": "Table",
     }
     job = {
         "model": "0x" + model_id(public_manifest()).hex(),

@@ -37,7 +37,7 @@ from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.events import Posted
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 from runtime.pallets.jobs.views import JobView, WorkQuote
-from runtime.pallets.models.types import CheckMode
+from runtime.pallets.models.types import CheckMode, Description, Modality
 
 EXAMPLE: Final = Path(__file__).with_name("example")
 BANK: Final = "//Alice"
@@ -108,7 +108,8 @@ class Market:
             await self._chain.submit(
                 "Models", "register", signer=self._pair, manifest=self.package.manifest,
                 model_class=u16(0), name=name.encode(), check=CheckMode.Reexecute,
-                endpoints=self._folder.endpoints(),
+                endpoints=self._folder.endpoints(), schema=self.package.schema,
+                licence=u128(0), description=Description(modality=Modality.Table),
             )  # fmt: skip
             say(f"registered the model {self.model.hex()[:12]}")
 

@@ -6,7 +6,8 @@ item in sixteen, by random vectors and by re-execution (target of the cheaper on
 of a fraud proof (<= 24 KiB), and the time to verify it (<= 1 ms).
 
 All times are processor times, the medians of rounds in turn: other load of a shared machine affects
-all of them alike. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
+all of them alike. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded. An engine is measured by the
+clock, beside numpy by the clock, because a GPU takes no processor time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
-from btt_chain.work.execute import DEFAULT_MEMORY, Executor, stream
+from btt_chain.work.engines import Engine, Processor
+from btt_chain.work.execute import DEFAULT_MEMORY, Executor
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
 from btt_chain.work.graph import Graph, weighted_of
@@ -151,6 +153,7 @@ class Row:
     again: float
     proof: int
     judged: float
+    engine: EngineTimes | None = None
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -173,6 +176,7 @@ class Row:
             **self.ratios,
             "proofBytes": self.proof,
             "judgeMs": self.judged,
+            **({} if self.engine is None else self.engine.as_json()),
         }
 
     def __str__(self) -> str:
@@ -180,14 +184,47 @@ class Row:
         return (
             f"{self.name:<22}{self.items:>5}{self.floats:>9.1f}{self.compute:>9.1f}{ratio:>7.2f}"
             f"{commit:>8.1f}{vectors:>9.1f}{again:>9.1f}{self.proof:>8}{self.judged:>9.2f}"
+            f"{self.engine or ''}"
         )
 
 
-def heading() -> str:
+@dataclass
+class EngineTimes:
+    """The elapsed milliseconds of an engine and of numpy for the same items."""
+
+    macs: int
+    """Multiplications of all items."""
+    numpy: float
+    compute: float
+    commit: float
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """GMAC/s of the engine, without and with the commitment."""
+        giga = self.macs / 1e6
+        return giga / self.compute, giga / (self.compute + self.commit)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the times and speeds as JSON."""
+        bare, committed = self.speeds
+        return {
+            "numpyElapsedMs": self.numpy,
+            "engineElapsedMs": self.compute,
+            "engineGmacs": bare,
+            "engineGmacsCommitted": committed,
+        }
+
+    def __str__(self) -> str:
+        bare, committed = self.speeds
+        return f"{self.numpy:>10.1f}{self.compute:>11.1f}{bare:>9.1f}{committed:>9.1f}"
+
+
+def heading(*, with_engine: bool = False) -> str:
     """Return the heading of the lines."""
+    engine = f"{'numpy ms':>10}{'engine ms':>11}{'GMAC/s':>9}{'+commit':>9}"
     return (
         f"{'net':<22}{'items':>5}{'f32 ms':>9}{'exec ms':>9}{'x f32':>7}{'commit%':>8}"
-        f"{'vectors%':>9}{'again%':>9}{'proof B':>8}{'judge ms':>9}"
+        f"{'vectors%':>9}{'again%':>9}{'proof B':>8}{'judge ms':>9}{engine if with_engine else ''}"
     )
 
 
@@ -245,8 +282,38 @@ def float_graph(graph: Graph, seed: int, count: int, memory: int) -> Callable[[]
     return lambda: made.run(items, memory)
 
 
+def provided(
+    engine: Engine, executor: Executor, items: Elements, clock: Callable[[], float]
+) -> list[float]:
+    """Compute and commit, piece by piece as a provider does; return both times in milliseconds."""
+    roots: list[H256] = []
+    computed = committed = 0.0
+    start = clock()
+    for piece in engine.stream(executor, [[items]]):
+        made = clock()
+        roots += [piece.commit(at, at, None).root for at in range(len(piece))]
+        end = clock()
+        computed, committed = computed + made - start, committed + end - made
+        start = end
+    roots_tree(roots)
+    return [1000 * computed, 1000 * (committed + clock() - start)]
+
+
+def measure_engine(model: Model, count: int, rounds: int, engine: Engine) -> EngineTimes:
+    """Return the times of an engine and of numpy, in turns."""
+    executor = Executor(model)
+    items = items_of(np.random.default_rng(SEED), model.graph.inputs[0], count)
+    ways = [
+        partial(provided, way, executor, items, time.perf_counter) for way in (engine, Processor())
+    ]
+    for way in ways:
+        way()  # what is prepared once is not measured
+    computed, committed, plain, _ = medians(ways, rounds)
+    return EngineTimes(count * int(model.manifest.macs), plain, computed, committed)
+
+
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:
-    """Return all figures of one net."""
+    """Return all figures of one net, computed by numpy."""
     rng = np.random.default_rng(SEED)
     graph = model.graph
     items = items_of(rng, graph.inputs[0], count)
@@ -260,20 +327,7 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
         )
         for at in range(sample)
     ]
-
-    def provide() -> list[float]:
-        """Compute and commit, piece by piece as a provider does."""
-        roots: list[H256] = []
-        computed = committed = 0.0
-        start = time.process_time()
-        for piece in stream(executor, [[items]]):
-            made = time.process_time()
-            roots += [piece.commit(at, at, None).root for at in range(len(piece))]
-            end = time.process_time()
-            computed, committed = computed + made - start, committed + end - made
-            start = end
-        roots_tree(roots)
-        return [1000 * computed, 1000 * (committed + time.process_time() - start)]
+    provide = partial(provided, Processor(), executor, items, time.process_time)
 
     def vectors() -> None:
         for at, (tensors, sums) in enumerate(checked):
@@ -317,7 +371,7 @@ def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
     return size, slowest
 
 
-def rows(*, quick: bool, rounds: int) -> Iterator[Row]:
+def rows(*, quick: bool, rounds: int, engine: Engine | None = None) -> Iterator[Row]:
     """Measure each net; `quick`: small ones only."""
     nets: list[tuple[str, Callable[[], Model], int]] = [
         ("ResNet w8 16x16", lambda: resnet(8, 16), 4),
@@ -333,4 +387,8 @@ def rows(*, quick: bool, rounds: int) -> Iterator[Row]:
             ("MLP 3x4096", lambda: perceptron(4096), 1024),
         ]
     for name, make, count in nets:
-        yield measure(name, make(), count, rounds)
+        model = make()
+        row = measure(name, model, count, rounds)
+        if engine is not None:
+            row.engine = measure_engine(model, count, rounds, engine)
+        yield row

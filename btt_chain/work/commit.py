@@ -12,7 +12,7 @@ here, from numpy or not.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
@@ -22,6 +22,7 @@ from btt_chain.work.layout import Layout, tensor_layout
 from btt_chain.work.merkle import Tree, leaf_hash
 
 _KEY_CONTEXT: Final = b"btt-work leaf"
+NOTHING_HASHED: Final[Mapping[int, Sequence[bytes]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,25 @@ def tree_of(layout: Layout, data: bytes | memoryview, key: TensorKey | None = No
 
 
 def commit_item(
-    graph: Graph, item: int, tensors: Sequence[bytes | memoryview], job_key: bytes | None = None
+    graph: Graph,
+    item: int,
+    tensors: Sequence[bytes | memoryview],
+    job_key: bytes | None = None,
+    hashed: Mapping[int, Sequence[bytes]] = NOTHING_HASHED,
 ) -> ItemCommitment:
-    """Commit to an item by its tensors (`Graph.committed`), inputs first."""
+    """Commit to an item by its tensors (`Graph.committed`), inputs first.
+
+    `hashed` has the leaves' hashes of tensors, by number, that are known already; leaves with a key
+    have others.
+    """
     shapes = graph.committed
     if len(tensors) != len(shapes):
         raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(shapes)}")
     trees: list[Tree] = []
     for number, (shape, data) in enumerate(zip(shapes, tensors, strict=True)):
+        if job_key is None and number in hashed:
+            trees.append(Tree(hashed[number]))
+            continue
         key = None if job_key is None else TensorKey(job_key, item, number)
         trees.append(tree_of(tensor_layout(shape), data, key))
     return ItemCommitment(trees, roots_tree([tree.root for tree in trees]))

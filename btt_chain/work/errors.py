@@ -26,3 +26,11 @@ class ProofRefused(WorkError):
 
 class NotFraud(ProofRefused):
     """All openings are valid, and the element has the right value."""
+
+
+class EngineRefused(WorkError):
+    """An engine cannot be used here: it is missing, is not an engine, or failed."""
+
+
+class NotExact(EngineRefused):
+    """An engine does not compute what numpy's executor computes, which defines the results."""

@@ -11,11 +11,12 @@ Results do not depend on the grouping of items, nor on the number of threads: it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.work.admission import check_model
 from btt_chain.work.commit import ItemCommitment, commit_item
@@ -23,7 +24,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Inputs, Int32s, Model, dtype_of
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric import KERNELS, Kernels
+from btt_chain.work.operators.numeric import KERNELS, KernelMaker
 from btt_chain.work.operators.numeric.kernel import Kernel, node_of
 from btt_chain.work.operators.numeric.products import ProductKernel
 
@@ -41,6 +42,8 @@ class Batch:
     graph: Graph
     tensors: Sequence[Elements]
     accumulators: Accumulators = field(default_factory=dict)
+    leaves: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    """Hashes (item, leaf, 32) of the leaves of committed tensors that the engine has hashed."""
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -66,7 +69,8 @@ class Batch:
 
     def commit(self, at: int, number: int, key: bytes | None) -> ItemCommitment:
         """Commit to the item at `at` of this batch, which is item `number` of the job."""
-        return commit_item(self.graph, number, self.item(at), key)
+        hashed = {tensor: list(map(bytes, hashes[at])) for tensor, hashes in self.leaves.items()}
+        return commit_item(self.graph, number, self.item(at), key, hashed)
 
 
 class Executor:
@@ -75,7 +79,9 @@ class Executor:
     ModelRefused if its weights are not admissible: an honest result could then be proven wrong.
     """
 
-    def __init__(self, model: Model, kernels: Kernels = KERNELS) -> None:
+    def __init__(
+        self, model: Model, kernels: Mapping[type[Operator], KernelMaker] = KERNELS
+    ) -> None:
         check_model(model)
         self.model = model
         self._kernels: list[Kernel[Operator]] = []

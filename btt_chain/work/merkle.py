@@ -17,11 +17,11 @@ from btt_chain.scale import Bounded, path, u32
 from btt_chain.work.errors import ProofRefused
 from btt_chain.work.tensors import LEAF_BYTES
 
-_LEAF: Final = b"\x00"
+LEAF_TAG: Final = b"\x00"
 _NODE: Final = b"\x01"
 _ROOT: Final = b"\x02"
 _KEYED: Final = b"\x03"
-_LEAF_HASHER: Final = sha256(_LEAF)
+_LEAF_HASHER: Final = sha256(LEAF_TAG)
 
 
 @path("btt_work::Leaf")

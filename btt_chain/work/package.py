@@ -21,6 +21,7 @@ from typing import Annotated, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.files import writing
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
@@ -220,6 +221,12 @@ class Package:
     def manifest(self) -> Manifest:
         """The manifest for registration."""
         return self.model.manifest
+
+    @property
+    def schema(self) -> H256:
+        """The hash of the preparation, for registration."""
+        encoded = codec(Preparation).encode(self.preparation)
+        return H256(hashlib.sha256(b"btt-work schema\0" + encoded).digest())
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the file, piece by piece; PackageRefused if they would be too many."""

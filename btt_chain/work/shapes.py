@@ -33,6 +33,8 @@ MAX_CHANNELS: Final = 1 << 16
 MAX_RECORD: Final = 1 << 16
 MAX_MACS: Final = 1 << 42
 """Maximum multiplications of one item."""
+MAX_COMMITTED: Final = (1 << 32) - 1
+"""Maximum bytes of leaves of one item."""
 MAX_NAME: Final = 64
 """Maximum characters of a node's name."""
 MAX_GROUP: Final = 8
@@ -112,6 +114,11 @@ def check_graph(graph: Graph) -> None:
             raise ModelRefused(f"nothing reads input {number}")
     if macs_of(graph) > MAX_MACS:
         raise ModelRefused(f"an item needs {macs_of(graph)} MACs, allowed are {MAX_MACS}")
+    if committed_bytes(graph) > MAX_COMMITTED:
+        raise ModelRefused(
+            f"an item has {committed_bytes(graph)} bytes of leaves, allowed are {MAX_COMMITTED}: "
+            "give fewer tensors leaves"
+        )
 
 
 def _check_ends(graph: Graph) -> None:
@@ -131,6 +138,11 @@ def _check_ends(graph: Graph) -> None:
 def macs_of(graph: Graph) -> int:
     """Return the multiplications of one item in products; other nodes do not count."""
     return sum(macs_of_node(graph, node) for node in graph.nodes)
+
+
+def committed_bytes(graph: Graph) -> int:
+    """Return the bytes of leaves of one item: of its inputs and of all tensors with leaves."""
+    return sum(tensor.nbytes for tensor in graph.committed)
 
 
 def macs_of_node(graph: Graph, node: Node) -> int:

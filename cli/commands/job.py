@@ -28,7 +28,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32, u64
 from btt_chain.work.ids import model_id
-from cli.commands.job_inputs import input_options, kind_options, read_inputs
+from cli.commands.job_inputs import (
+    ensure_registered_preparation,
+    input_options,
+    kind_options,
+    read_inputs,
+)
 from cli.commands.job_result import checked_by, print_result
 from cli.commands.job_session import (
     MAX_DEADLINE,
@@ -125,6 +130,7 @@ async def quote(
     """
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), len(inputs.raw)
+    await ensure_registered_preparation(chain, whole)
     answer = await chain.api(WorkApi.quote, model, u32(count), urgency, check, tier, u64(size))
     price = offered(answer, model)
     deadline = ample_deadline(price, chain.slot_ms)
@@ -307,6 +313,7 @@ async def offer(
     for note in inputs.notes:
         show.note(note)
     model, raw, count = model_id(whole.manifest), inputs.raw, len(inputs.names)
+    await ensure_registered_preparation(chain, whole)
     quote = await chain.api(
         WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open, u64(len(raw))
     )

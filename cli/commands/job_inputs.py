@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.views import ViewClient
+from btt_chain.primitives.digits import to_hex
 from btt_chain.work.errors import WorkError
+from btt_chain.work.ids import model_id
 from cli.common.computing import lacks_extra, load_package, member_option
 from cli.common.errors import Refused
 from cli.common.options import Command
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 if TYPE_CHECKING:
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
 
@@ -50,6 +55,22 @@ def kind_options(command: Command) -> Command:
         "--urgency", Urgency.Routine, "What is assigned first, for a quarter or a half more."
     )
     return tier(check(urgency(command)))
+
+
+async def ensure_registered_preparation(
+    chain: RuntimeClient | ViewClient, package: Package
+) -> None:
+    """Raise Refused if the chain has another preparation of a package's model than the package.
+
+    A model that is not registered passes: a quote is refused for it.
+    """
+    view = await chain.api(WorkApi.model, model_id(package.manifest))
+    if view is not None and view.schema != package.schema:
+        raise Refused(
+            "preparation swapped after registration: the package prepares inputs by "
+            f"{to_hex(package.schema)}, the chain has {to_hex(view.schema)}; get the package from "
+            "the model's owner again"
+        )
 
 
 def read_inputs(

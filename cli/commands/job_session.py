@@ -25,6 +25,7 @@ from btt_chain.primitives.job_tier import Tier
 from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u32, u64, u128
 from btt_chain.work.ids import model_id
+from cli.commands.job_inputs import ensure_registered_preparation
 from cli.commands.job_result import print_result
 from cli.common import show
 from cli.common.computing import follow_work, serve_blobs
@@ -106,6 +107,7 @@ class Session:
         manifest = package.manifest
         model = model_id(manifest)
         raw = inputs.raw
+        await ensure_registered_preparation(self.chain, package)
         quote: WorkQuote | None = await self.chain.api(
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )

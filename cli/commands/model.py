@@ -6,7 +6,7 @@ numpy may be missing: what needs it is imported where it is used.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -16,24 +16,36 @@ from btt_chain.compute.requester.folder import joined
 from btt_chain.present import Context, record
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
-from btt_chain.scale import codec, u16, u32
+from btt_chain.scale import codec, u16, u32, u128
 from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.ids import model_id
-from btt_chain.work.shapes import VECTORS_FROM, largest_proof
+from btt_chain.work.shapes import VECTORS_FROM, committed_bytes, largest_proof
 from btt_chain.work.tensors import Tensor
+from cli.commands.model_description import (
+    AGREEMENT,
+    CLAIM,
+    Stated,
+    described,
+    description_lines,
+    description_options,
+    likely_description,
+    words,
+)
 from cli.common import show
 from cli.common.computing import folder_of, folder_option, lacks_extra, load_package, work_chain
 from cli.common.errors import Mistyped, NotFound
-from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, shortened
+from cli.common.ids import ID_FORM, MODEL, is_beginning, read_beginning, resolve, shortened
 from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
 from cli.common.session import run
-from cli.common.working import view_chain
-from cli.declared import query
-from cli.parameters import context_of
+from cli.common.working import planck, view_chain
+from cli.declared import Arguments, composed, query
+from cli.parameters import Input, context_of
+from runtime.frame.aliases import BalanceOf
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.views import ModelView
-from runtime.pallets.models.types import CheckMode
+from runtime.pallets.models.pallet import Models
+from runtime.pallets.models.types import CheckMode, Modality, Service, Use, is_name
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Package
@@ -134,11 +146,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> tuple[ModelView, Context]:
         async with view_chain(url, timeout) as chain:
-            id = H256(await resolve(chain.chain.connection, which, MODEL))
-            view = await chain.api(WorkApi.model, id)
-            if view is None:
-                raise NotFound(f"the chain has no model {to_hex(id)} (any more)")
-            return view, await context_of(chain)
+            return await view_of(chain, which), await context_of(chain)
 
     view, context = run(ask())
     rule = record(ModelView)
@@ -157,8 +165,15 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
             "fetched from": text["endpoints"],
             "open jobs": text["open jobs"],
             "usable": usable(view, context),
+            **description_lines(view, context),
         }
     )
+
+
+def owner_says(view: ModelView) -> str:
+    """Return service, modality and use in short, by the owner's word."""
+    about = view.description
+    return f"{words(about.service)}, {about.modality.name}, {words(about.use)}"
 
 
 def usable(view: ModelView, _: Context) -> str:
@@ -169,9 +184,10 @@ def usable(view: ModelView, _: Context) -> str:
 @query(
     model, "btt-chain model list", empty="no model is registered",
     columns={
-        "model": lambda view, _: shortened(view.id), "name": "name", ">class": "model_class",
-        ">MACs an item": "macs", "checked by": "check", ">open jobs": "open_jobs",
-        "usable": usable,
+        "model": lambda view, _: shortened(view.id), "name": "name",
+        "owner says": lambda view, _: owner_says(view), ">class": "model_class",
+        ">MACs an item": "macs", ">leaves": "committed", "licence": "licence",
+        "checked by": "check", ">open jobs": "open_jobs", "usable": usable,
     },
 )  # fmt: skip
 async def list_(chain: ViewClient) -> list[ModelView]:
@@ -211,20 +227,32 @@ async def list_(chain: ViewClient) -> list[ModelView]:
     metavar="ADDRESS",
     help="Where it is fetched; without one, from the gateway of --base-path.",
 )
+@click.option(
+    "--licence", metavar="AMOUNT", default="0BTT", show_default=True,
+    help="Your fee for an item. It is shown, and not charged yet; a change holds after 7 days.",
+)  # fmt: skip
+@description_options
 @sending_options
 @folder_option
 @query_options
 def register(
     package: Path, name: str, model_class: int, check: str, endpoints: tuple[str, ...],
-    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: object,
+    licence: str, service: Service | None, modality: Modality | None, use: Use | None,
+    card: Path | None, claim: str | None, agreement: str | None, base_path: Path | None, url: str,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the model of a package, so that jobs can use it.
 
     A bond is held for its quality until it is retired. Providers and verifiers fetch the
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
+    The hash of its preparation of inputs goes to the chain: no other package is taken for it.
     """
     sender = Sender.of(options, as_json)
     whole, raw = load_package(package), package.read_bytes()
+    if not is_name(name.encode()):
+        raise Mistyped("--name: 1 to 64 bytes, not blank, without control characters")
+    likely = likely_description(whole, service)
+    description = described(Stated(service, modality, use, card, claim, agreement), likely)
     id = model_id(whole.manifest)
     mode = mode_of(check, int(whole.manifest.macs))
 
@@ -244,6 +272,9 @@ def register(
                 chain, "Models", "register", manifest=whole.manifest,
                 model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
+                schema=whole.schema,
+                licence=u128(planck(chain.chain.metadata.currency, licence)),
+                description=description,
             )  # fmt: skip
             facts = {"model": to_hex(id), "block": to_hex(done.block)}
             if as_json:
@@ -253,6 +284,63 @@ def register(
             show.good("The model is registered.")
 
     run(work())
+
+
+def read_model_id(text: str) -> str:
+    """Return the digits of a model's id, or of its beginning. Raises Mistyped."""
+    return read_beginning(text, MODEL)
+
+
+ModelId = Annotated[str, Input("MODEL", check=read_model_id)]
+
+
+async def view_of(chain: ViewClient, which: str) -> ModelView:
+    """Return the model of an id or of its beginning. Raises NotFound."""
+    id = H256(await resolve(chain.chain.connection, which, MODEL))
+    view = await chain.api(WorkApi.model, id)
+    if view is None:
+        raise NotFound(f"the chain has no model {to_hex(id)} (any more)")
+    return view
+
+
+@composed(
+    model, Models.set_licence, "btt-chain model licence 0x4fd3... 0.5BTT --from //Alice",
+    event=Models.LicenceSet, done="From {since} on the fee is {licence} an item.",
+)  # fmt: skip
+async def licence(
+    chain: ViewClient, which: ModelId, licence: Annotated[BalanceOf, Input("AMOUNT")]
+) -> Arguments:
+    """Change your fee for an item of a model. It holds after seven days, and is not charged yet."""
+    return {"model": (await view_of(chain, which)).id, "licence": licence}
+
+
+@composed(
+    model, Models.describe,
+    "btt-chain model describe 0x4fd3... --use education --from //Alice",
+    "btt-chain model describe 0x4fd3... --claim roc-auc:94.1%:1000:cases.npz --from key.txt",
+    event=Models.Described, done="The model is described anew.",
+)  # fmt: skip
+async def describe(
+    chain: ViewClient,
+    which: ModelId,
+    name: Annotated[str | None, Input(help="What people call it: at most 64 bytes.")],
+    service: Annotated[Service | None, Input(help="The kind of result.")],
+    modality: Annotated[Modality | None, Input(help="The kind of input.")],
+    use: Annotated[Use | None, Input(help="The intended use.")],
+    card: Annotated[Path | None, Input("FILE", "The model card, whose SHA-256 goes to the chain.")],
+    claim: Annotated[str | None, Input(CLAIM, "Your own result; shown as your word.")],
+    agreement: Annotated[str | None, Input(AGREEMENT, "Equal decisions of the float model.")],
+) -> Arguments:
+    """Change what you say about a model of yours; the rest stays. Its preparation cannot change."""
+    view = await view_of(chain, which)
+    stated = Stated(service, modality, use, card, claim, agreement)
+    if name is None and stated == Stated():
+        raise Mistyped("nothing would change: give --name or another option")
+    return {
+        "model": view.id,
+        "name": view.name if name is None else name.encode(),
+        "description": described(stated, view.description),
+    }
 
 
 def mode_of(check: str, macs: int) -> CheckMode:
@@ -275,13 +363,15 @@ def _print_header(
         "nodes": len(graph.nodes),
         "macs": int(manifest.macs),
         "weightBytes": weights,
+        "committedBytes": committed_bytes(graph),
         "manifestBytes": len(codec(Manifest).encode(manifest)),
         "largestProofBytes": max(
             largest_proof(graph, at) for at, node in enumerate(graph.nodes) if node.out.committed
         ),
     }
+    schema = to_hex(package.schema)
     if as_json:
-        document: dict[str, object] = {"model": id, **more, **facts}
+        document: dict[str, object] = {"model": id, **more, **facts, "schema": schema}
         document |= {"preparation": package.preparation.as_json()}
         if report is not None:
             document["import"] = report.document
@@ -297,10 +387,12 @@ def _print_header(
             "output": [_shape(tensor) for tensor in graph.made],
             "work": f"{int(manifest.macs):_} MACs an item in {len(graph.nodes)} nodes",
             "weights": f"{weights:_} bytes",
+            "leaves": f"{facts['committedBytes']:_} bytes an item",
             "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
             f"{facts['largestProofBytes']:_}",
             "inputs": f"{source}labels: {', '.join(package.preparation.labels) or 'none'}",
             **({} if report is None else {"import": report.remarks, "agreement": report.agreement}),
+            "preparation": schema,
         }
     )
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.blobs.transport import BlobHost
     from btt_chain.compute.provider.daemon import Providing
     from btt_chain.compute.provider.upkeep import Registration
-    from btt_chain.compute.provider.workshop import Engine
+    from btt_chain.work.engines import Engine
 
 
 SERVED_BYTES: Final = 256 << 30

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.commands.work_usefulness import print_usefulness
 from cli.common import show
 from cli.common.computing import lacks_extra
+from cli.common.engines import engine_of, engine_options
 from cli.common.ids import RECEIPT, read_beginning
 from cli.common.options import (
     Group,
@@ -62,21 +64,58 @@ def verify(
     return run(verify_receipt(receipt_id, items, sender, url, timeout, as_json))
 
 
+@examples(
+    "btt-chain work usefulness",
+    "btt-chain work usefulness --from 1_000 --to 2_000 --json",
+    "btt-chain work usefulness --days 7",
+)
+@work.command()
+@click.option("--from", "first", type=click.IntRange(1), help="The first block.")
+@click.option(
+    "--to", "last", type=click.IntRange(1), help="The last block. [default: the last final]"
+)
+@click.option(
+    "--days", type=click.IntRange(1, 3_650),
+    help="The blocks of so many days instead of --from.",
+)  # fmt: skip
+@query_options
+def usefulness(
+    first: int | None, last: int | None, days: int | None, url: str, timeout: float,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show which part of all computation a paying party asked for, over a range of final blocks.
+
+    MACs of the finalized items of paid jobs, over those of all items that were computed or checked,
+    and 64 MACs for each byte that was committed to. The last 600 final blocks unless said.
+    """
+    run(print_usefulness(first, last, days, url, timeout, as_json))
+
+
 # ---- bench
 
 
-@examples("btt-chain work bench --quick", "btt-chain work bench --rounds 5 --json")
+@examples(
+    "btt-chain work bench --quick",
+    "btt-chain work bench --rounds 5 --json",
+    "btt-chain work bench --engine btt_chain.work.engines.cuda:Cuda",
+)
 @work.command()
 @click.option("--quick", is_flag=True, help="Small nets only: whether it works, not how fast.")
 @click.option(
     "--rounds", type=click.IntRange(1, 100), default=3, show_default=True,
     help="Number of measurements of each part; their median counts.",
 )  # fmt: skip
+@engine_options
 @json_option
-def bench(quick: bool, rounds: int, as_json: bool) -> None:
+def bench(
+    quick: bool, rounds: int, engine: str | None, fast: bool, engine_memory: int, as_json: bool
+) -> None:
     """Measure computing, committing, checking and judging, as ratios in one run.
 
     One thread. Processor times, medians of some rounds taken in turns: other programs add to all.
+    With an engine there are four columns more: elapsed times of numpy and of the engine for the
+    same items, each in its turn, and the engine's speed without and with the commitment. The
+    engine takes the threads that it wants.
     """
     # Before numpy is loaded: BLAS reads it once.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -85,10 +124,12 @@ def bench(quick: bool, rounds: int, as_json: bool) -> None:
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
+    is_chosen = fast or engine is not None
+    chosen = engine_of(engine, engine_memory, fast=fast) if is_chosen else None
     done: list[Row] = []
     if not as_json:
-        click.echo(heading())
-    for row in rows(quick=quick, rounds=rounds):
+        click.echo(heading(with_engine=is_chosen))
+    for row in rows(quick=quick, rounds=rounds, engine=chosen):
         done.append(row)
         if not as_json:
             click.echo(str(row))

@@ -27,7 +27,7 @@ from btt_chain.node.service.paths import default_base_path
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import EncodeError, u32
-from btt_chain.work.errors import WorkError
+from btt_chain.work.errors import NotExact, WorkError
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command
@@ -194,5 +194,5 @@ def _work_errors() -> Iterator[None]:
         yield
     except EncodeError as error:
         raise Mistyped(f"what was given does not fit the call: {error}") from None
-    except (Damaged, UnsupportedRuntime) as error:
+    except (Damaged, NotExact, UnsupportedRuntime) as error:
         raise Refused(str(error)) from None

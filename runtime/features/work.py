@@ -21,7 +21,7 @@ from runtime.pallets.jobs.types import (
 )
 from runtime.pallets.mining.api import MiningApi
 from runtime.pallets.mining.pallet import Mining
-from runtime.pallets.models.pallet import Models
+from runtime.pallets.models.pallet import Models, licence_slots
 from runtime.pallets.origins import Decision, ensure_decided
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.receipts.pallet import Receipts
@@ -56,7 +56,8 @@ class Work(
         parameters = ensure_decided(Decision.Params)
         work, operators = params.work, self.identity
         self.models = self.add(41, Models(
-            currency=self.balances, burns=self.tokenomics, params_origin=parameters))
+            licence_slots=licence_slots(int(params.slot_ms)), currency=self.balances,
+            burns=self.tokenomics, clock=self.babe, params_origin=parameters))
         self.providers = self.add(40, Providers(
             registration_deposit=BTT, unbonding_eras=params.unbonding_epochs,
             era_slots=params.epoch_slots, slot_ms=params.slot_ms,

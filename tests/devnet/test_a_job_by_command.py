@@ -51,6 +51,7 @@ from runtime.pallets.providers import events as providers_events
 from runtime.pallets.receipts import events as receipts_events
 from runtime.pallets.receipts.pallet import Receipts
 from runtime.params import WorkRules
+from support.models import stated
 from support.vectors import REPOSITORY
 from support.work.history import History
 
@@ -298,6 +299,7 @@ async def _prepare(world: World, chain: RuntimeClient) -> None:
             "Models", "register", signer=REQUESTER, manifest=package.manifest,
             model_class=u16(model_class),
             name=b"net", check=CheckMode.Reexecute, endpoints=folder.endpoints(),
+            **stated(package.schema),
         )  # fmt: skip
 
     await asyncio.gather(*map(register, CLASS.values()))

@@ -17,7 +17,7 @@ OWN = ("System", "Balances", "Utility", "Timestamp", "Proxy")
 """Pallets whose setters do not set parameters but code, balances or time."""
 BY_ACCOUNTS = {
     "Identity": ("set_identity", "set_subs", "set_fee", "set_account_id", "set_fields"),
-    "Models": ("set_endpoints",),
+    "Models": ("set_endpoints", "set_licence"),
     "PayFi": ("set_card", "set_own_policy"),
     "Providers": ("set_availability",),
     "Referenda": ("set_metadata",),

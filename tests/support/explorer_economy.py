@@ -44,6 +44,7 @@ from runtime.pallets.scheduler.types import After
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address
+from support.models import RECORDED
 
 JOBS = (H256(b"\1" * 32), H256(b"\2" * 32), H256(b"\3" * 32))
 """A job in progress, one that was paid, one that was fraud."""
@@ -239,7 +240,7 @@ def model(runtime: BttRuntime, owner: AccountId) -> None:
     """Register the model of the jobs, whose manifest is not stored."""
     runtime.models.models[MODEL] = ModelRecord(
         owner, u16(0), u64(3 * 10**9), CheckMode.Reexecute, HOSTILE_NAME, b"/dns4/a/tcp/1",
-        u128(100 * BTT), u32(1), False, False,
+        u128(100 * BTT), u32(1), False, False, *RECORDED,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ from runtime.pallets.jobs import events
 from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.store import GAP_SLOTS
 from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
-from runtime.pallets.models.pallet import Models
+from runtime.pallets.models.pallet import Models, licence_slots
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
@@ -49,6 +49,7 @@ from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import LeafProof, Phase, Receipt, Seat, Valid, Verdict
 from runtime.params import WorkRules
+from support.models import stated
 from support.runtime import StillClock, TestRuntime, reconfigure
 from support.simulated_vrf import SimulatedVrf
 from support.stakes import OwnOperators
@@ -263,7 +264,14 @@ class WorkRuntime(TestRuntime):
 
     def _build_providers(self) -> None:
         self.models = self.add(
-            41, Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root)
+            41,
+            Models(
+                licence_slots=licence_slots(SLOT_MS),
+                currency=self.balances,
+                burns=self.tokenomics,
+                clock=self.clock,
+                params_origin=ensure_root,
+            ),
         )
         self.providers = self.add(
             40,
@@ -373,7 +381,7 @@ class Market(WorkRuntime):
             self.register(who, 5_000)
         self.model = ids.model_id(net().manifest)
         self.models.register(
-            signed(BOB), net().manifest, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT
+            signed(BOB), net().manifest, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, **stated()
         )
 
     def register(self, who: AccountId, bond: int, capacity: int = 4) -> None:

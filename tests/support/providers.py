@@ -12,7 +12,7 @@ from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, ensure_root, signed
 from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.authorities.types import NoAbsences
-from runtime.pallets.models.pallet import Models
+from runtime.pallets.models.pallet import Models, licence_slots
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
 from support.stakes import StakeChain, stash
@@ -83,7 +83,14 @@ class ProviderChain(StakeChain):
         self.tokenomics = self.add_tokenomics(self.balances, window=u64(100), slot_ms=u64(SLOT_MS))
         self.mining = self.add_mining(self.balances, self.tokenomics, era=ERA)
         self.models = self.add(
-            41, Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root)
+            41,
+            Models(
+                licence_slots=licence_slots(SLOT_MS),
+                currency=self.balances,
+                burns=self.tokenomics,
+                clock=self.clock,
+                params_origin=ensure_root,
+            ),
         )
         self.providers = self.add(
             40,

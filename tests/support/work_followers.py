@@ -22,6 +22,7 @@ from btt_chain.work.package import save
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.models.types import CheckMode
 from support.followers import Follower
+from support.models import stated
 from support.program_faults import Beside
 from support.running import running
 
@@ -40,7 +41,7 @@ def register_model(url: str, _home: Path) -> None:
                 await chain.submit(
                     "Models", "register", signer=KeyPair.from_uri("//Alice"), manifest=manifest,
                     model_class=u16(0), name=b"public", check=CheckMode.Reexecute,
-                    endpoints=NOWHERE,
+                    endpoints=NOWHERE, **stated(sets.package().schema),
                 )  # fmt: skip
 
     asyncio.run(register())

@@ -76,4 +76,4 @@ def test_messages_name_extras_that_exist_and_no_published_package() -> None:
                 named |= {quoted[-2]} if len(quoted) > 2 else set()
     named.discard("work', 'work")
     assert {name for name in named if name.isidentifier()} <= set(extras["optional-dependencies"])
-    assert {"work", "plot", "explorer", "pay", "records", "cluster", "fast"} <= named
+    assert {"work", "plot", "explorer", "pay", "records", "cluster", "fast", "gpu"} <= named

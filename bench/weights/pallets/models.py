@@ -17,12 +17,22 @@ from btt_chain.work.operators import Conv, Softmax
 from btt_chain.work.shapes import macs_of
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights
 from runtime.constants import BTT
-from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
+from runtime.pallets.models.types import (
+    MAX_NAME,
+    Agreement,
+    CheckMode,
+    Claim,
+    Description,
+    Metric,
+    ModelClass,
+)
 
 MAX_NODES: Final = 512
-MAX_TABLES: Final = 24
-"""Number of tables that fit into a manifest beside the maximum number of nodes."""
+MAX_TABLES: Final = 16
+"""Number of tables that fit into a manifest beside the maximum number of nodes, with 4 KB left."""
 ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
+SCHEMA: Final = H256(bytes(range(32)))
+"""Hash of a preparation, of a card and of a set."""
 SIDE: Final = 16
 """Height and width of the nodes' input and output image."""
 
@@ -56,6 +66,17 @@ def manifest(nodes: int, tables: int = 0) -> Manifest:
     return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
 
 
+def stated() -> dict[str, object]:
+    """Return the arguments of a registration with the longest description."""
+    return {"schema": SCHEMA, "licence": u128(BTT), "description": described()}
+
+
+def described() -> Description:
+    """Return the longest description."""
+    claim = Claim(SCHEMA, Metric.Accuracy, u32(950_000), u32(1_000))
+    return Description(card=SCHEMA, claim=claim, loss=Agreement(claim.value, claim.items, SCHEMA))
+
+
 def known(b: Bench, owner: AccountId, wanted: Manifest | None = None) -> H256:
     """Register a model, by default the largest one; return its id."""
     found = manifest(MAX_NODES, MAX_TABLES) if wanted is None else wanted
@@ -63,7 +84,7 @@ def known(b: Bench, owner: AccountId, wanted: Manifest | None = None) -> H256:
     b.does(
         owner, "Models", "register",
         manifest=found, model_class=u16(0), name=b"n" * MAX_NAME,
-        check=CheckMode.Reexecute, endpoints=ENDPOINTS,
+        check=CheckMode.Reexecute, endpoints=ENDPOINTS, **stated(),
     )  # fmt: skip
     return ids.model_id(found)
 
@@ -79,7 +100,7 @@ def register(b: Bench, nodes: int, tables: int) -> Case:
     return b.signed(
         b.account(), "Models", "register",
         manifest=manifest(max(nodes, tables), tables), model_class=u16(0), name=b"n" * MAX_NAME,
-        check=CheckMode.Reexecute, endpoints=ENDPOINTS,
+        check=CheckMode.Reexecute, endpoints=ENDPOINTS, **stated(),
     )  # fmt: skip
 
 
@@ -132,3 +153,20 @@ def set_endpoints(b: Bench) -> Case:
     wanted = b"\n".join([ENDPOINTS] * 5)
     model = known(b, who)
     return b.signed(who, "Models", "set_endpoints", model=model, endpoints=wanted)
+
+
+@benchmark("Models.set_licence")
+def set_licence(b: Bench) -> Case:
+    """Change the fee of a licence."""
+    who = b.account()
+    return b.signed(who, "Models", "set_licence", model=known(b, who), licence=u128(BTT))
+
+
+@benchmark("Models.describe")
+def describe(b: Bench) -> Case:
+    """Change the name and the description."""
+    who = b.account()
+    model = known(b, who)
+    return b.signed(
+        who, "Models", "describe", model=model, name=b"n" * MAX_NAME, description=described()
+    )

@@ -51,7 +51,6 @@ from btt_chain.compute.provider.machine import Provider, Time
 from btt_chain.compute.provider.records import Record
 from btt_chain.compute.provider.upkeep import Registration, Upkeep
 from btt_chain.compute.provider.workshop import (
-    Engine,
     Stopped,
     Workshop,
     needs_of,
@@ -66,7 +65,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.work.errors import WorkError
+from btt_chain.work.engines import Engine
+from btt_chain.work.errors import NotExact, WorkError
 from btt_chain.work.execute import Executor
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.views import JobView, ModelView, Rules
@@ -336,6 +336,8 @@ class Providing:
             )  # fmt: skip
         except Stopped:
             self._do(self._machine.failed(view.id, self._now, "stopped"))
+        except NotExact:
+            raise  # the program ends: an attempt of this engine could only be slashed
         except (NoModel, WorkError, SealError, BadPayload, BlobError, OSError, ClientError,
                 MemoryError) as error:  # fmt: skip
             log.error("job %s: %s; trying again", _id(view.id), error)  # noqa: TRY400

@@ -9,11 +9,11 @@ id, then to the requester.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, islice
 from threading import Event
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from btt_chain.compute.blobs.payload import (
     KEY,
@@ -54,7 +54,8 @@ from btt_chain.work.commit import (
     roots_tree,
     tree_of,
 )
-from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
+from btt_chain.work.engines import Engine
+from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
@@ -73,29 +74,6 @@ MAX_OPENED: Final = 256
 
 class Stopped(Exception):
     """The job is not ours any more."""
-
-
-class Engine(Protocol):
-    """An executor of items. Runs any number of jobs at a time, each on a thread of its own."""
-
-    def stream(
-        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
-    ) -> Iterator[Batch]:
-        """Execute all items, in order; it may leave out the accumulators. Raises WorkError."""
-
-
-class Processor:
-    """The engine that uses the local processor."""
-
-    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
-        """`memory`: bytes of tensors at a time."""
-        self._memory: Final = memory
-
-    def stream(
-        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
-    ) -> Iterator[Batch]:
-        """Execute all items, in order."""
-        return stream(executor, batches, self._memory, accumulators=accumulators)
 
 
 class Needs(NamedTuple):
@@ -222,7 +200,7 @@ class Workshop:
         for batch in self._engine.stream(executor, batches, accumulators=sums):
             for at in range(len(batch)):
                 tensors: list[bytes | memoryview] = list(batch.item(at))
-                _add(graph, right, commit_item(graph, done, tensors, key))
+                _add(graph, right, batch.commit(at, done, key))
                 if plants_error:
                     flips.append(_spoil(graph, tensors, done))
                     _add(graph, said, commit_item(graph, done, tensors, key))

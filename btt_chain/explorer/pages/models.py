@@ -14,6 +14,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.meaning import FLAT
 from btt_chain.scale import u32
 from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.pricing import priced_macs
 from runtime.pallets.jobs.views import ClassPrice, JobView, ModelView
 from runtime.pallets.models.types import ModelRecord
 
@@ -93,7 +94,8 @@ async def _classes(context: Context) -> dict[int, ClassPrice]:
 
 
 def _model(model: ModelView, classes: Mapping[int, ClassPrice]) -> ModelRow:
-    price, macs = classes.get(int(model.model_class)), int(model.macs)
+    price = classes.get(int(model.model_class))
+    macs = priced_macs(int(model.macs), int(model.committed))
     return {
         "model": model,
         "className": None if price is None else text_of(price.name),

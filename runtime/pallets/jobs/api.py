@@ -160,7 +160,7 @@ class WorkApi(RuntimeApi, version=1):
     def model(self, model: H256) -> ModelView | None:
         """Return a model; None if it does not exist."""
         found = self._models.get(model)
-        return None if found is None else model_view(model, found)
+        return None if found is None else model_view(model, found, self._jobs.clock.now())
 
     def manifest(self, model: H256) -> Manifest | None:
         """Return the manifest of a model: its graph, and the meaning of its numbers."""
@@ -168,7 +168,8 @@ class WorkApi(RuntimeApi, version=1):
 
     def models(self, after: H256 | None, limit: u32) -> list[ModelView]:
         """Return the models, in the order of their hashed keys."""
-        return [model_view(id, one) for id, one in page(self._models.models.items(), after, limit)]
+        now, rows = self._jobs.clock.now(), page(self._models.models.items(), after, limit)
+        return [model_view(id, record, now) for id, record in rows]
 
     def prices(self) -> list[ClassPrice]:
         """Return the prices of work by class."""
@@ -328,8 +329,9 @@ def receipt_view(id: H256, receipt: Receipt, sample_count: int) -> ReceiptView:
     )
 
 
-def model_view(id: H256, record: ModelRecord) -> ModelView:
-    """Return the view of a model."""
+def model_view(id: H256, record: ModelRecord, now: int) -> ModelView:
+    """Return the view of a model in slot `now`."""
+    change = record.next_licence
     return ModelView(
         id=id,
         owner=record.owner,
@@ -341,4 +343,10 @@ def model_view(id: H256, record: ModelRecord) -> ModelView:
         open_jobs=u32(record.open),
         suspended=record.suspended,
         retired=record.retired,
+        committed=record.committed,
+        outputs=record.outputs,
+        schema=record.schema,
+        licence=record.licence_at(now),
+        next_licence=None if change is None or now >= change.since else change,
+        description=record.description,
     )

@@ -156,6 +156,8 @@ class Jobs(Pallet, events=events, errors=errors):
     """Maximum number of selections of a block, however long slots are."""
     unit_macs = Constant(u64(pricing.UNIT_MACS))
     """Multiplications of a unit of work; a started unit is paid in full."""
+    byte_macs = Constant(u32(pricing.BYTE_MACS))
+    """Multiplications that the price has for each byte of leaves of an item; scores have none."""
     urgent_factor = Constant(u32(pricing.URGENCY_PPM[Urgency.Urgent]))
     """Price of urgent work, in parts per million of the routine price."""
     emergency_factor = Constant(u32(pricing.URGENCY_PPM[Urgency.Emergency]))

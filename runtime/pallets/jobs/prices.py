@@ -34,6 +34,11 @@ DEADLINE_FACTOR: Final = 2
 """A constant of `Jobs`."""
 
 
+def priced_work(model: ModelRecord, items: int) -> int:
+    """Return the units of work that the items of a job are paid for."""
+    return pricing.work_of(pricing.priced_macs(int(model.macs), int(model.committed)), items)
+
+
 class Prices(Component):
     """Prices and sales of work by class, and quotes for jobs."""
 
@@ -73,7 +78,7 @@ class Prices(Component):
             raise errors.BadItems
         params, work = self._params.peek(), pricing.work_of(int(found.macs), items)
         base = int(self.market(int(found.model_class)).base)
-        price = pricing.price_of(work, base, urgency, data_bytes, params)
+        price = pricing.price_of(priced_work(found, items), base, urgency, data_bytes, params)
         checked = ids.sample_size(items, full=check is Check.Full)
         fee = pricing.fee_of(price, items, checked, params)
         return pricing.quote(work, price, fee, self._rules.committee, tier)
@@ -82,7 +87,7 @@ class Prices(Component):
         """Return the cost of a job of the chain itself, at `price` planck for a unit of work."""
         params = self._params.peek()
         work = pricing.work_of(int(model.macs), items)
-        whole = max(work * price, int(params.min_price))
+        whole = max(priced_work(model, items) * price, int(params.min_price))
         checked = ids.sample_size(items, full=False, protocol=True)
         fee = pricing.fee_of(whole, items, checked, params)
         return pricing.protocol_quote(work, whole, fee, self._rules.committee)

@@ -19,6 +19,7 @@ URGENCY_PPM: Final = {
 MIB: Final = 1 << 20
 UNIT_MACS: Final = 10**9
 """Multiplications of a unit of work."""
+BYTE_MACS: Final = 64
 FEE_BPS: Final = 7_500
 DEPOSIT_BPS: Final = 200
 TARGET_PPM: Final = 700_000
@@ -31,8 +32,19 @@ def work_of(macs: int, items: int) -> int:
     return ceil_div(int(macs) * int(items), UNIT_MACS)
 
 
+def priced_macs(macs: int, committed: int) -> int:
+    """Return the multiplications that an item is paid for: its own, and 64 for each byte of leaves.
+
+    Only prices have these: deadlines, sales of a class and scores count the item's own.
+    """
+    return int(macs) + BYTE_MACS * int(committed)
+
+
 def price_of(work: int, base: int, urgency: Urgency, data_bytes: int, params: Params) -> int:
-    """Return the price of a job in planck; `base` is the price of a unit of work in its class."""
+    """Return the price of a job in planck; `base` is the price of a unit of work in its class.
+
+    `work` are the units of `priced_macs`.
+    """
     compute = ceil_div(int(work) * int(base) * URGENCY_PPM[urgency], PPM)
     data = ceil_div(data_bytes, MIB) * int(params.price_mib)
     return max(compute + data, int(params.min_price))

@@ -15,7 +15,7 @@ from btt_chain.primitives.meaning import LOWER_NAMES, MILLIONTHS, SLOTS, SPAN_MS
 from btt_chain.scale import path, u8, u16, u32, u64
 from runtime.frame.aliases import Planck, SlotCount, SlotNumber
 from runtime.pallets.jobs.types import Check, Endpoints, JobState, Outcome, PublicKey, Tier, Urgency
-from runtime.pallets.models.types import CheckMode
+from runtime.pallets.models.types import CheckMode, Description, LicenceChange
 from runtime.pallets.providers.types import ProviderInfo
 from runtime.pallets.receipts.types import Challenge, Phase, SessionKey, Verdict
 
@@ -198,6 +198,18 @@ class ModelView:
     open_jobs: u32
     suspended: bool
     retired: bool
+    committed: u32
+    """Bytes of leaves of one item."""
+    outputs: u16
+    """Numbers in the last axis of the first output."""
+    schema: H256
+    """Hash of the preparation of inputs."""
+    licence: Planck
+    """The owner's present fee for an item; not charged yet."""
+    next_licence: LicenceChange | None
+    """The change of that fee that does not hold yet."""
+    description: Description
+    """The owner's word."""
 
 
 @path("btt_runtime::work::ClassPrice")

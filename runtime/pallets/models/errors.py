@@ -59,3 +59,15 @@ class NotSuspended(Error, index=12):
 
 class InvalidClass(Error, index=13):
     """A class has a name, a speed, prices with least <= base <= most, and a number below 64."""
+
+
+class NotEvaluated(Error, index=14):
+    """Decision support needs a record of an evaluation with skill; choose another use."""
+
+
+class InvalidClaim(Error, index=15):
+    """A claim has a metric of the model's service; it and an agreement have items and a share."""
+
+
+class MissingSchema(Error, index=16):
+    """The hash of the preparation is zero; `btt-chain model show PKG` prints that of a package."""

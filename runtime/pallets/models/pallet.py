@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -22,8 +22,9 @@ from btt_chain.work import ids
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest
 from btt_chain.work.operators import Softmax
-from btt_chain.work.shapes import check_graph, check_scales, macs_of
+from btt_chain.work.shapes import check_graph, check_scales, committed_bytes, macs_of
 from runtime.frame import (
+    Const,
     Constant,
     DispatchError,
     DispatchInfo,
@@ -38,25 +39,33 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
-from runtime.frame.traits import MutateHold
+from runtime.frame.aliases import AccountIdOf, BalanceOf, BlockNumber, HashOf
+from runtime.frame.traits import Clock, MutateHold
 from runtime.pallets.models import errors, weights
 from runtime.pallets.models.types import (
+    LICENCE_MS,
     MAX_KNOWN,
     MAX_MANIFEST,
     CheckMode,
     ClassIndex,
+    Description,
+    LicenceChange,
     ModelClass,
     ModelRecord,
     Name,
     Params,
+    Use,
     is_name,
 )
 from runtime.pallets.providers.types import Endpoints, are_endpoints
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
+from runtime.splits import ceil_div
+
+Member = TypeVar("Member", bound=IntEnum)
 
 NO_BOND: Final = u128(0)
+NO_SCHEMA: Final = H256(bytes(32))
 BASE_PRICE: Final = u128(7 * 10**13)
 MIN_PRICE: Final = u128(10**10)
 MAX_PRICE: Final = u128(10**18)
@@ -90,9 +99,25 @@ def read_class(row: Section) -> ModelClass:
     return model_class
 
 
-def read_model(row: Section) -> tuple[bytes, AccountId, u16, Manifest]:
-    """Read name, owner, class and manifest of a model. Raises GenesisError."""
-    fields = row.fields(required=("name", "owner", "class", "manifest"))
+class Registration(NamedTuple):
+    """The part of a model's record that its owner chooses."""
+
+    owner: AccountId
+    model_class: u16
+    name: bytes
+    check: CheckMode
+    endpoints: bytes
+    schema: H256
+    licence: u128
+    description: Description
+
+
+def read_model(row: Section) -> tuple[Registration, Manifest]:
+    """Read a model of the genesis block, which has no endpoints. Raises GenesisError."""
+    fields = row.fields(
+        required=("name", "owner", "class", "manifest", "schema"),
+        optional=("service", "modality", "use", "licence"),
+    )
     name, model_class = fields["name"].text().encode(), u16(fields["class"].integer(MAX_KNOWN))
     if not is_name(name):
         raise fields["name"].wrong("a name without control characters")
@@ -101,7 +126,34 @@ def read_model(row: Section) -> tuple[bytes, AccountId, u16, Manifest]:
         ensure_exact(manifest)
     except (DecodeError, DispatchError) as error:
         raise fields["manifest"].wrong(f"a valid manifest ({type(error).__name__})") from None
-    return name, fields["owner"].account(), model_class, manifest
+    licence = fields["licence"].planck() if "licence" in fields else u128(0)
+    schema, description = H256(fields["schema"].hex_bytes(32)), read_description(fields)
+    registration = Registration(
+        fields["owner"].account(), model_class, name, CheckMode.Reexecute, b"", schema, licence,
+        description,
+    )  # fmt: skip
+    try:
+        ensure_described(registration.schema, description)
+    except DispatchError as error:
+        raise row.wrong(f"a description that is allowed ({type(error).__name__})") from None
+    return registration, manifest
+
+
+def read_description(fields: Mapping[str, Section]) -> Description:
+    """Read service, modality and use by the names of their members. Raises GenesisError."""
+    default = Description()
+    return Description(
+        read_member(fields, "service", default.service),
+        read_member(fields, "modality", default.modality),
+        read_member(fields, "use", default.use),
+    )
+
+
+def read_member(fields: Mapping[str, Section], name: str, default: Member) -> Member:
+    """Return the member that a field names, or the default. Raises GenesisError."""
+    if name not in fields:
+        return default
+    return fields[name].one_of({member.name: member for member in type(default)})
 
 
 def ensure_exact(manifest: Manifest) -> None:
@@ -118,11 +170,28 @@ def ensure_exact(manifest: Manifest) -> None:
         raise errors.WrongWork
 
 
+def ensure_described(schema: H256, description: Description) -> None:
+    """Raise MissingSchema, NotEvaluated or InvalidClaim unless a model may be described so."""
+    if schema == NO_SCHEMA:
+        raise errors.MissingSchema
+    if description.use is Use.DecisionSupport:
+        raise errors.NotEvaluated
+    if not description.claims_in_order:
+        raise errors.InvalidClaim
+
+
+def licence_slots(slot_ms: int) -> u32:
+    """Return the number of slots until the change of a licence's fee holds: seven days."""
+    return u32(ceil_div(LICENCE_MS, slot_ms))
+
+
 class Models(Pallet, errors=errors):
     """The registry of computable models and their bonds."""
 
     # ---- constants
 
+    licence_slots: Const[u32]
+    """Time from the change of a licence's fee until it holds, in slots: seven days."""
     max_manifest = Constant(u32(MAX_MANIFEST))
     """Maximum length of a manifest in SCALE, in bytes."""
     max_classes = Constant(u32(MAX_KNOWN))
@@ -132,6 +201,7 @@ class Models(Pallet, errors=errors):
 
     currency: MutateHold
     burns: HeldBurns
+    clock: Clock
     params_origin: OriginCheck
     """Origin that sets parameters and classes, and judges models."""
 
@@ -207,14 +277,27 @@ class Models(Pallet, errors=errors):
 
         model: HashOf
 
+    class LicenceSet(Event, index=9):
+        """The owner changed the fee of a model's licence; it holds from slot `since` on."""
+
+        model: HashOf
+        licence: BalanceOf
+        since: BlockNumber
+
+    class Described(Event, index=10):
+        """The owner changed the name or the description of a model."""
+
+        model: HashOf
+
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the classes of `classes`, or `CLASSES`, and the `models`. Raises GenesisError.
 
         A class is {name, base, least, most, speed}: prices in planck per GMAC, GMAC per second; its
-        number is its place. A model is {name, owner, class, manifest}, has no bond and no
-        endpoints: its package comes with the program.
+        number is its place. A model is {name, owner, class, manifest, schema}, perhaps with
+        {service, modality, use, licence}; it has no bond and no endpoints: its package comes with
+        the program.
         """
         fields = Section(config, "models").fields(optional=("classes", "models"))
         found = [read_class(row) for row in fields.get("classes", ())] or list(CLASSES)
@@ -223,10 +306,10 @@ class Models(Pallet, errors=errors):
         for index, model_class in enumerate(found):
             self.classes[u16(index)] = model_class
         for row in fields.get("models", ()):
-            name, owner, number, manifest = read_model(row)
-            if number not in self.classes:
+            registration, manifest = read_model(row)
+            if registration.model_class not in self.classes:
                 raise row.wrong("a class of this chain")
-            self._store(owner, manifest, number, name, NO_BOND)
+            self._store(manifest, registration, NO_BOND)
 
     # ---- calls
 
@@ -239,10 +322,15 @@ class Models(Pallet, errors=errors):
         name: Name,
         check: CheckMode,
         endpoints: Endpoints,
+        schema: HashOf,
+        licence: BalanceOf,
+        description: Description,
     ) -> None:
         """Register a model. Its bond stays on hold until the model is removed.
 
         Keep it available at `endpoints`: providers and verifiers of its jobs fetch it there.
+        `schema` is the hash of its preparation of inputs and never changes. `licence` is the fee
+        for an item in planck. `description` is the owner's word.
         """
         owner = origin.signed()
         if len(codec(Manifest).encode(manifest)) > MAX_MANIFEST:
@@ -256,11 +344,16 @@ class Models(Pallet, errors=errors):
             raise errors.InvalidName
         if not are_endpoints(endpoints):
             raise errors.InvalidEndpoints
+        ensure_described(schema, description)
         ensure_exact(manifest)
         bond = self.params.peek().bond
         self.currency.hold(self.reason, owner, bond)
 
-        self._store(owner, manifest, model_class, name, bond, check, endpoints)
+        self._store(
+            manifest,
+            Registration(owner, model_class, name, check, endpoints, schema, licence, description),
+            bond,
+        )
         self.deposit(self.Registered(model, owner, model_class))
 
     @call(1, weight=weights.RETIRE)
@@ -336,6 +429,30 @@ class Models(Pallet, errors=errors):
         self.models[model] = record
         self.deposit(self.EndpointsSet(model))
 
+    @call(8, weight=weights.SET_LICENCE)
+    def set_licence(self, origin: Origin, model: HashOf, licence: BalanceOf) -> None:
+        """Change the fee of the caller's licence for an item, in planck, after seven days.
+
+        A change that does not hold yet is replaced.
+        """
+        record, now = self._own(origin, model), self.clock.now()
+        since = u32(now + int(self.licence_slots))
+        record.licence = record.licence_at(now)
+        record.next_licence = LicenceChange(licence, since)
+        self.models[model] = record
+        self.deposit(self.LicenceSet(model, licence, since))
+
+    @call(9, weight=weights.DESCRIBE)
+    def describe(self, origin: Origin, model: HashOf, name: Name, description: Description) -> None:
+        """Change the name and the description of the caller's model. Its preparation stays."""
+        record = self._own(origin, model)
+        if not is_name(name):
+            raise errors.InvalidName
+        ensure_described(record.schema, description)
+        record.name, record.description = name, description
+        self.models[model] = record
+        self.deposit(self.Described(model))
+
     # ---- public interface
 
     def get(self, model: H256) -> ModelRecord | None:
@@ -378,29 +495,26 @@ class Models(Pallet, errors=errors):
 
     # ---- internals
 
-    def _store(
-        self,
-        owner: AccountId,
-        manifest: Manifest,
-        model_class: u16,
-        name: bytes,
-        bond: u128,
-        check: CheckMode = CheckMode.Reexecute,
-        endpoints: bytes = b"",
-    ) -> None:
-        model = ids.model_id(manifest)
+    def _store(self, manifest: Manifest, chosen: Registration, bond: u128) -> None:
+        model, graph = ids.model_id(manifest), manifest.graph
         self.manifests[model] = manifest
         self.models[model] = ModelRecord(
-            owner=owner,
-            model_class=model_class,
+            owner=chosen.owner,
+            model_class=chosen.model_class,
             macs=manifest.macs,
-            check=check,
-            name=name,
-            endpoints=endpoints,
+            check=chosen.check,
+            name=chosen.name,
+            endpoints=chosen.endpoints,
             bond=bond,
             open=u32(0),
             suspended=False,
             retired=False,
+            committed=u32(committed_bytes(graph)),
+            outputs=u16(min(u16.MAX, graph.made[0].dims[-1])),
+            schema=chosen.schema,
+            licence=chosen.licence,
+            next_licence=None,
+            description=chosen.description,
         )
 
     def _record(self, model: H256) -> ModelRecord:

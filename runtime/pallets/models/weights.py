@@ -13,22 +13,26 @@ from typing import Final
 def register(nodes: int, tables: int) -> int:
     """4 keys written.
 
-    `nodes` 1 to 512, `tables` 0 to 43.
+    `nodes` 1 to 512, `tables` 0 to 16.
     """
-    return 447_000_000 + 101_000_000 * nodes + 313_000_000 * tables
+    return 470_000_000 + 103_000_000 * nodes + 313_000_000 * tables
 
 
 RETIRE: Final = 332_000_000
 """4 keys written."""
-SUSPEND: Final = 85_400_000
+SUSPEND: Final = 92_600_000
 """1 key written."""
-RESUME: Final = 306_000_000
+RESUME: Final = 316_000_000
 """4 keys written."""
-REVOKE: Final = 512_000_000
+REVOKE: Final = 514_000_000
 """7 keys written."""
-SET_CLASS: Final = 78_300_000
+SET_CLASS: Final = 78_400_000
 """1 key written."""
 SET_PARAMS: Final = 70_000_000
 """1 key written."""
-SET_ENDPOINTS: Final = 83_800_000
+SET_ENDPOINTS: Final = 101_000_000
+"""1 key written."""
+SET_LICENCE: Final = 110_000_000
+"""1 key written."""
+DESCRIBE: Final = 130_000_000
 """1 key written."""

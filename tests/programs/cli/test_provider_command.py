@@ -111,7 +111,16 @@ def test_a_provider_with_an_empty_bond_leaves_at_once(url: str, tmp_path: Path) 
         (
             ("run", "--from", "//Eve", "--fast", "--cluster", "tcp://[::1]:1"),
             2,
-            "--fast or --cluster, not both",
+            "--engine, --fast or --cluster, not two",
+        ),
+        (("run", "--from", "//Eve", "--engine", "x"), 2, "'x' is not of the form MODULE:CLASS"),
+        (("run", "--from", "//Eve", "--engine", "x:Y"), 1, "there is no module 'x'"),
+        (("run", "--from", "//Eve", "--engine", "json:X"), 1, "has no class 'X'"),
+        (("run", "--from", "//Eve", "--engine", "json:JSONDecoder"), 1, "is not an engine"),
+        (
+            ("run", "--from", "//Eve", "--engine", "x:Y", "--fast"),
+            2,
+            "--engine or --fast, not both",
         ),
         (("register", "--from", "//Eve", "--public", "/dns4/x"), 1, "is not of the form"),
     ],

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from btt_chain.compute.requester.folder import Folder
+from btt_chain.scale import u32
 from btt_chain.work.onnx_import import loads
+from btt_chain.work.package import Package, load, save
 from btt_chain.work.shapes import VECTORS_FROM
 from cli.commands.model import mode_of
 from cli.program import program
@@ -93,6 +96,7 @@ def test_an_import_says_what_the_model_is(files: Path) -> None:
     found = document("model", "show", str(files / "net.btt"))
 
     assert found["inputs"] == [{"kind": "I8", "shape": [3]}]
+    assert found["committedBytes"] == 5
     assert (found["macs"], found["nodes"]) == (6, 1)
     assert found["preparation"] == PREPARE
     shown = run("model", "show", str(files / "net.btt"))
@@ -199,6 +203,53 @@ def test_a_large_model_is_checked_by_vectors_unless_reported_otherwise(
     assert mode_of(check, macs) is mode
     reported = " ".join(run("model", "register", "--help").stdout.split())
     assert f"{VECTORS_FROM // 10**6} million MACs" in reported
+
+
+def test_a_registered_model_says_what_its_owner_states(url: str, registered: str) -> None:
+    view = document("model", "show", registered, "--url", url)
+    about = view["description"]
+    assert (about["service"], about["modality"], about["use"]) == (
+        "classification", "Table", "research",
+    )  # fmt: skip
+    assert (view["committed"], view["outputs"], view["licence"]) == (5, 2, "0")
+    listed = run("model", "list", "--url", url).stdout
+    assert "owner says" in listed
+    assert "classification" in listed
+
+
+def test_an_owner_describes_a_model_anew_and_changes_the_licence(url: str, registered: str) -> None:
+    where = ("--from", "//Alice", "--url", url)
+    told = run("model", "describe", registered[:12], "--use", "education", *where)
+    assert told.exit_code == 0, told.stderr
+    later = run("model", "licence", registered, "0.5BTT", *where)
+    assert later.exit_code == 0, later.stderr
+    assert "the fee is 0.5 BTT an item" in later.stdout + later.stderr
+    view = document("model", "show", registered, "--url", url)
+    assert view["description"]["use"] == "education"
+    assert (view["licence"], view["nextLicence"]["licence"]) == ("0", str(5 * 10**17))
+    refused = run("model", "describe", registered, "--use", "decision-support", *where)
+    assert refused.exit_code == 1
+    assert "needs a record of an evaluation with skill" in refused.stderr
+    assert run("model", "describe", registered, *where).exit_code == 2
+
+
+def test_a_package_whose_preparation_was_swapped_is_refused(
+    url: str, files: Path, handed: Path, registered: str, tmp_path: Path
+) -> None:
+    whole = load(files / "net.btt")
+    swapped = replace(whole.preparation, offset=[u32(0x3F80_0000)])
+    save(Package(whole.model, swapped), tmp_path / "swapped.btt")
+    words = (str(files / "in.csv"), "--model", str(tmp_path / "swapped.btt"), "--url", url)
+    base = ("--base-path", str(handed))
+    for command in (
+        ("job", "quote", *words),
+        ("job", "submit", *words, *base, "--from", "//Alice", "--detach"),
+        ("job", "offer", *words, *base),
+    ):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "preparation swapped after registration: the package prepares" in result.stderr
+    assert document("model", "show", str(files / "net.btt"))["model"] == registered
 
 
 def test_a_call_that_fails_is_explained(url: str, files: Path, registered: str) -> None:
@@ -323,6 +374,41 @@ def test_inputs_are_offered_to_the_chain_as_governance_takes_them(
     assert "ProtocolSetAdded" in sent.stdout
     shown = run(*words)
     assert "gov propose Jobs.add_protocol_set --track params" in shown.stderr
+
+
+def test_blocks_without_finished_jobs_have_no_usefulness(
+    url: str, files: Path, handed: Path
+) -> None:
+    sent = submit(url, files, handed, "--detach", "--json")
+    job = json.loads(sent.stdout)["job"]
+    done = run("job", "cancel", job, "--from", "//Alice", "--wait", "final", "--url", url)
+    assert done.exit_code == 0, done.stderr
+    every = document("work", "usefulness", "--days", "1", "--url", url)
+    nothing = {"jobs": 0, "items": 0} | dict.fromkeys(
+        ("finalized", "lost", "checked", "leaves"), "0"
+    )
+    assert every.pop("from") == 1
+    assert every.pop("to") > 1
+    assert every == {"usefulness": None, "macs": "0", "paid": nothing, "own": nothing}
+    shown = run("work", "usefulness", "--from", "1", "--to", "2", "--url", url)
+    assert "nothing was computed" in shown.stdout
+    assert "MACs that verifiers checked" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--from", "1", "--days", "1"), "give one of --from and --days"),
+        (("--to", "1_000_000"), "--to: block 1000000 is not final yet"),
+        (("--from", "2", "--to", "1"), "no final block lies between 2 and 1"),
+    ],
+)
+def test_a_range_without_final_blocks_is_refused(
+    url: str, words: tuple[str, ...], why: str
+) -> None:
+    result = run("work", "usefulness", *words, "--url", url)
+    assert result.exit_code == 2
+    assert why in result.stderr
 
 
 @pytest.mark.usefixtures("registered")
@@ -470,3 +556,16 @@ def test_the_bench_prints_ratios() -> None:
 
     assert [row["net"] for row in found] == ["ResNet w8 16x16", "Transformer d64 S16"]
     assert all(row["proofBytes"] <= 24 * 1024 for row in found)
+
+
+def test_the_bench_measures_an_engine_beside_numpy() -> None:
+    name = "btt_chain.work.engines:Processor"
+    found = document("work", "bench", "--quick", "--rounds", "1", "--engine", name)
+
+    assert all(row["engineGmacs"] > row["engineGmacsCommitted"] > 0 for row in found)
+    assert all(row["numpyElapsedMs"] > 0 for row in found)
+    lines = run("work", "bench", "--quick", "--rounds", "1", "--engine", name).stdout.splitlines()
+    assert lines[0].split()[-3:] == ["ms", "GMAC/s", "+commit"]
+    refused = run("work", "bench", "--engine", "no.such:Engine")
+    assert refused.exit_code == 1
+    assert "there is no module 'no.such'" in refused.stderr

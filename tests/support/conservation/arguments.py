@@ -65,6 +65,7 @@ from support.conservation.chain import CNY, INFO, NET, SCANNER, USD
 from support.conservation.signers import ED, FAR, KNOWN
 from support.conservation.vouchers import FIRST, voucher
 from support.incentives import foreign_modulus
+from support.models import ABOUT, SCHEMA
 from support.providers import ENDPOINT, provider_info
 
 if TYPE_CHECKING:
@@ -403,6 +404,9 @@ RULES: Final[dict[str, RuleOf]] = {
     "Models.index": lambda c: u16(0),
     "Models.register.model_class": lambda c: u16(0),
     "Models.set_class.model_class": lambda c: CLASSES[0],
+    "Models.name": lambda c: b"A net",
+    "schema": lambda c: SCHEMA,
+    "description": lambda c: ABOUT,
     "Models.params": lambda c: models.Params(c.some()),
     "Providers.params": lambda c: providers.Params(c.some()),
     "Jobs.params": lambda c: jobs.Params(min_price=c.some()),

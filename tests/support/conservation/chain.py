@@ -39,6 +39,7 @@ from support.chain import CHARLIE, DAVE, START, DevChain
 from support.conservation import vouchers
 from support.conservation.care import KEY
 from support.conservation.signers import ED, JOINT, KNOWN, POOR, SHARED_1
+from support.models import stated
 from support.providers import ENDPOINT, provider_info
 
 FOUNDATION, KEEPER = CHARLIE, DAVE
@@ -84,7 +85,9 @@ def prepare(runtime: BttRuntime) -> None:
     """Register a model, providers, verifiers and an asset, and give units of it to accounts."""
     alice, bob, charlie, dave = KNOWN[:4]
     runtime.models.genesis({})
-    runtime.models.register(signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT)
+    runtime.models.register(
+        signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT, **stated()
+    )
     runtime.providers.set_params(ROOT, providers.Params(minimum_bond=u128(10 * BTT)))
     for who in (charlie, dave):
         runtime.providers.register(signed(who), provider_info(), u128(50 * BTT))

@@ -14,8 +14,8 @@ from random import Random
 
 from btt_chain.compute.blobs import transport
 from btt_chain.compute.blobs.store import BlobStore
-from btt_chain.compute.provider.workshop import Processor
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.work.engines import Processor
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.model import Elements, Inputs
 from cli.commands.provider_session import Place, provide

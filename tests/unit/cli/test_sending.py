@@ -14,7 +14,8 @@ SENDING = {
     "exchange order", "exchange cancel", "vault create", "vault deposit", "vault withdraw",
     "stake open", "stake extend", "stake claim", "stake unstake", "vesting claim",
     "validator join", "validator rotate", "validator leave",
-    "model register", "job submit", "job cancel", "provider register", "provider leave",
+    "model register", "model describe", "model licence", "job submit", "job cancel",
+    "provider register", "provider leave",
     "gov propose", "gov deposit", "gov refund", "gov vote", "gov unvote", "gov delegate",
     "gov undelegate", "gov unlock", "gov stand", "gov leave", "gov elect", "gov unelect",
     "gov object", "gov withdraw-objection", "gov unlock-objections", "premium buy",
@@ -41,7 +42,7 @@ DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}
 """They run until they are stopped, and send by themselves."""
 NOT_SENDING = {
     "tx sign", "export-blocks", "key ceremony-entry", "key ceremony-sign", "pos",
-    "merchant statement",
+    "merchant statement", "work usefulness",
 }  # fmt: skip
 
 

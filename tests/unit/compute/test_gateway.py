@@ -38,7 +38,7 @@ from btt_chain.compute.blobs.transport import (
     roots_name,
 )
 from btt_chain.compute.folder import VERSION, Damaged, OtherVersion
-from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
+from btt_chain.compute.provider.workshop import Workshop, payload_of
 from btt_chain.compute.requester.folder import Folder, Record, Signer, joined, new_record, split
 from btt_chain.compute.requester.gateway import ENDED, Gateway, Step, decide, may_ask
 from btt_chain.crypto.keypair import KeyPair
@@ -49,6 +49,7 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import TensorKey, tree_of
+from btt_chain.work.engines import Processor
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.ids import model_id
 from btt_chain.work.layout import tensor_layout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,6 @@ from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name
 from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.upkeep import NotRegistered, Registration
-from btt_chain.compute.provider.workshop import Processor
 from btt_chain.compute.public import sets
 from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
@@ -40,7 +39,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
-from btt_chain.work.execute import Executor
+from btt_chain.work.engines import Engine, Processor
+from btt_chain.work.errors import NotExact
+from btt_chain.work.execute import Batch, Executor
+from btt_chain.work.model import Inputs
 from btt_chain.work.package import Package
 from btt_chain.work.tensors import Kind
 from runtime.pallets.jobs.api import WorkApi
@@ -51,11 +53,13 @@ from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Phase
 from support.blobs import GENESIS, fetching, serving
+from support.models import RECORDED
 
 BOB = KeyPair.from_uri("//Bob")
 ME, HOSPITAL = AccountId(BOB.account_id), AccountId(b"\x02" * 32)
 JOB = H256(b"\x11" * 32)
 FINAL = b"\xff" * 32
+NUMPY = Processor()
 ITEMS = np.arange(12, dtype=np.int8).reshape(3, 4)
 
 
@@ -107,7 +111,7 @@ class Chain:
         )  # fmt: skip
         self.model = ModelView(
             MODEL, HOSPITAL, b"net", u16(0), u64(8), CheckMode.Reexecute, endpoints, no, False,
-            False,
+            False, *RECORDED,
         )  # fmt: skip
         self.me = ProviderView(ME, ME, info, zero, zero, zero, u32(1), no, no, False, zero)
         store.put(model_name(MODEL), PACKAGE.chunks())
@@ -208,9 +212,9 @@ def rules_of(payload_slots: int = 3) -> Rules:
 
 @asynccontextmanager
 async def working(
-    folder: Folder, host: BlobHost, memory: int = MAX_MEMORY
+    folder: Folder, host: BlobHost, memory: int = MAX_MEMORY, engine: Engine = NUMPY
 ) -> AsyncIterator[Providing]:
-    settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
+    settings = Settings(ME, folder, BOB, engine, memory=memory, report=lambda _: None)
     store = BlobStore(folder.blobs)
     registration = Registration(ME, folder.vrf.public, folder.seal_public)
     inbox = BlobStore(folder.inbox)
@@ -283,6 +287,25 @@ async def test_a_job_whose_items_are_too_large_is_declined(
         await story(chain, folder, host, memory=1)
         assert [call for call in chain.sent if call != "heartbeat"] == ["decline"]
         assert "bytes of memory, 1 are allowed" in caplog.text
+
+
+class Inexact:
+    """An engine that does not pass its test with the model of the job."""
+
+    def stream(
+        self, executor: Executor, batches: Iterable[Inputs], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
+        raise NotExact("engine m:C is not exact on this machine")
+
+
+async def test_an_engine_that_is_not_exact_ends_the_program(tmp_path: Path) -> None:
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        async with working(folder, host, engine=Inexact()) as made:
+            with pytest.raises(NotExact, match="engine m:C is not exact"):
+                await made.run(chain)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["accept"]
+        assert folder.records() == []
 
 
 async def test_a_job_is_weighed_in_the_block_that_has_it(tmp_path: Path) -> None:

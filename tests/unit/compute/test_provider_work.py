@@ -28,7 +28,6 @@ from btt_chain.compute.folder import Damaged
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.records import PlantedError, Record
 from btt_chain.compute.provider.workshop import (
-    Processor,
     Stopped,
     Workshop,
     needs_of,
@@ -44,6 +43,7 @@ from btt_chain.primitives.files import Held
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.engines import Processor
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Inputs, Model
@@ -53,6 +53,7 @@ from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.challenges import shown
 from runtime.pallets.receipts.types import Valid, Wrong
+from support.models import RECORDED
 
 R = TypeVar("R")
 
@@ -263,7 +264,17 @@ def test_who_checks_with_random_vectors_gets_the_accumulators(
 def test_accumulators_are_served_of_large_open_models_whose_owner_wants_it(tmp_path: Path) -> None:
     view, none = Here(tmp_path).view, u32(0)
     model = ModelView(
-        view.model, ME, b"net", u16(0), u64(500_000_000), CheckMode.Vectors, b"", none, False, False
+        view.model,
+        ME,
+        b"net",
+        u16(0),
+        u64(500_000_000),
+        CheckMode.Vectors,
+        b"",
+        none,
+        False,
+        False,
+        *RECORDED,
     )
     assert serves_sums(model, view)
     assert not serves_sums(model, replace(view, tier=Tier.Confidential))

@@ -40,6 +40,7 @@ def test_the_genesis_block_describes_the_set_that_ships() -> None:
     assert json.loads(FILE.read_text()) == {
         "name": json.loads(sets.FILE.read_text())["name"],
         "manifest": "0x" + codec(Manifest).encode(built()).hex(),
+        "schema": "0x" + sets.package().schema.hex(),
         "items": ROWS,
         "inputRoot": "0x" + sets.input_root().hex(),
         "dataBytes": len(sets.rows()),

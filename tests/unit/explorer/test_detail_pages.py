@@ -155,7 +155,10 @@ async def test_a_model_has_a_card_with_its_price_and_open_jobs(economy_client: C
     assert page.count("<script") == 1
     assert "The manifest is not stored." in page
     found = await data(economy_client, f"/model/{MODEL_ID}")
-    assert int(found["pricePerItem"]) == int(found["base"]) * 3
+    # 3 GMAC, and 64 MACs for each of 10,000 bytes of leaves.
+    assert int(found["pricePerItem"]) == int(found["base"]) * 3_000_640_000 // 10**9
+    assert "What the owner says" in page
+    assert "has measured none of this" in page
     assert [each["state"] for each in found["jobs"]] == ["Posted"]
     assert MODEL_ID in await text(economy_client, "/models")
 

@@ -17,6 +17,7 @@ from runtime.frame import signed
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
 from support.market import net
+from support.models import stated
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE, BOB = dev_account("//Alice"), dev_account("//Bob")
@@ -28,7 +29,13 @@ NO_ID = "0x" + "00" * 32
 def model(runtime: BttRuntime) -> str:
     """A registered model; its id."""
     runtime.models.register(
-        signed(ALICE), net().manifest, u16(0), b"net", CheckMode.Vectors, SOMEWHERE.encode()
+        signed(ALICE),
+        net().manifest,
+        u16(0),
+        b"net",
+        CheckMode.Vectors,
+        SOMEWHERE.encode(),
+        **stated(),
     )
     return "0x" + next(iter(runtime.models.models.items()))[0].hex()
 

@@ -26,6 +26,7 @@ from runtime.pallets.receipts.types import Phase, Receipt, Seat, Valid, Verdict,
 from runtime.params import RuntimeParams, WorkRules
 from support.babe_chain import BOND, BabeChain, Validator, validators
 from support.market import ENDPOINT, RANDOMNESS, SALT, Claim, inputs_root, net
+from support.models import stated
 
 VERIFIERS = validators(4)
 REQUESTER, PROVIDER = Validator("Requester"), Validator("Provider")
@@ -44,7 +45,7 @@ class WorkChain(BabeChain):
         )
         model = {
             "manifest": net().manifest, "model_class": u16(0), "name": b"A net",
-            "check": CheckMode.Reexecute, "endpoints": ENDPOINT,
+            "check": CheckMode.Reexecute, "endpoints": ENDPOINT, **stated(),
         }  # fmt: skip
         joined = u128(6_000 * BTT)
         self.do(REQUESTER, "Models.register", **model)

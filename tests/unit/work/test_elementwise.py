@@ -73,6 +73,12 @@ class InputLists:
         bits = int(self.constants.second[row]) & 0xFFFFFFFF
         return [], int(self.constants.first[row]), bits
 
+    def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:
+        raise AssertionError("these operators have plain records")
+
+    def own(self, start: int, length: int) -> Sequence[int]:
+        raise AssertionError("these operators do not read their output")
+
     def number(self, row: int, at: int, kind: Kind) -> int:
         assert self.constants is not None
         assert kind is Kind.I16

@@ -6,9 +6,10 @@ halves hold the kernels of these; the others hold what kernels share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
+from btt_chain.work.model import Constants
 from btt_chain.work.operators import (
     Add,
     Affine,
@@ -44,7 +45,7 @@ from btt_chain.work.operators.numeric.elementwise import (
     WideTableKernel,
 )
 from btt_chain.work.operators.numeric.gather import GatherKernel
-from btt_chain.work.operators.numeric.kernel import Kernel
+from btt_chain.work.operators.numeric.kernel import Kernel, NodeOf
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
 from btt_chain.work.operators.numeric.moves import (
     ConcatKernel,
@@ -58,9 +59,10 @@ from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
 from btt_chain.work.operators.numeric.scan import ScanKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
-Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
+KernelMaker: TypeAlias = Callable[[NodeOf[Operator], Constants | None], Kernel[Operator]]
+"""A kernel's class, or a function that makes one for a node."""
 
-KERNELS: Final[Kernels] = {
+KERNELS: Final[Mapping[type[Operator], type[Kernel[Operator]]]] = {
     Linear: LinearKernel,
     Conv: ConvKernel,
     MatMul: MatMulKernel,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from typing import Final, TypeVar
 
@@ -37,11 +38,14 @@ class ColumnsKernel(ProductKernel[C_co]):
         self.constants = constants
         self.zero = int(node.inputs[0].zero)
         self.bounds = (int(node.op.low), int(node.op.high))
-        self.columns = [
-            Columns(part, node.inputs[0], node.out, self.bounds)
-            for part in parts_of(node, constants)
+
+    @cached_property
+    def columns(self) -> list[Columns]:
+        """The weights in float32, by part of a sum; prepared when they are first used."""
+        return [
+            Columns(part, self.node.inputs[0], self.out, self.bounds)
+            for part in parts_of(self.node, self.constants)
         ]
-        """By part of a sum."""
 
     def finish(self, accumulators: Int32s, made: Elements) -> None:
         """Requantise by the scale of each channel."""

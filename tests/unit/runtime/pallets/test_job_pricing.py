@@ -27,6 +27,26 @@ def test_begun_units_of_work_are_whole(macs: int, items: int) -> None:
     assert pricing.work_of(macs, items) == ceil(Fraction(macs * items, 10**9))
 
 
+@pytest.mark.parametrize(
+    ("macs", "committed", "items", "paid"),
+    [
+        # VGG16 of 240 x 240: 17.6 GMAC and 17.5 MB an item.
+        (17_600_000_000, 17_500_000, 1, 19),
+        (17_600_000_000, 17_500_000, 100, 1_872),
+        # A U-Net of one axis: 4.1 GMAC and 24.6 MB an item.
+        (4_100_000_000, 24_600_000, 1, 6),
+        (4_100_000_000, 24_600_000, 1_000, 5_675),
+        (936_000_000, 1_000_000, 1, 1),
+        (936_000_001, 1_000_000, 1, 2),
+    ],
+)
+def test_a_byte_of_leaves_is_paid_like_64_multiplications(
+    macs: int, committed: int, items: int, paid: int
+) -> None:
+    assert pricing.work_of(pricing.priced_macs(macs, committed), items) == paid
+    assert pricing.priced_macs(macs, 0) == macs
+
+
 @given(st.integers(0, 10**9), AMOUNT, st.sampled_from(Urgency), st.integers(0, 10**12))
 def test_a_price_is_work_by_urgency_and_data(
     work: int, base: int, urgency: Urgency, data: int

@@ -57,6 +57,21 @@ def test_the_maximum_cost_of_a_job_is_on_hold_from_the_start(market: Market) -> 
     market.audit()
 
 
+def test_leaves_are_paid_and_neither_scored_nor_sold(market: Market) -> None:
+    record = market.models.get(market.model)
+    assert record is not None
+    record.macs, record.committed = u64(4_100_000_000), u32(24_600_000)
+    market.models.models[market.model] = record
+    found = market.job(market.post())
+    # 4 items of 4.1 GMAC, and 24.6 MB x 64 = 1.5744 GMAC more: 23 units, and a mebibyte of data.
+    assert (found.work, found.price) == (17, (23 * 7 + 1) * 10**13)
+    assert found.verification == 3 * max(10**15, -(-int(found.price) * 3 // 16))
+    protocol = market.jobs.prices.protocol_quote(record, 4, 10**14)
+    assert (protocol.work, protocol.price) == (17, 23 * 10**14)
+    assert market.jobs.prices.min_deadline(0, 17) == 2, "of the multiplications alone"
+    market.audit()
+
+
 def test_a_transaction_posts_the_same_job_in_whichever_block_it_comes() -> None:
     early, late = Market(), Market()
     late.step(7)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, codec, i16, u16, u32, u64, u128
 from btt_chain.work import ids
@@ -30,9 +31,24 @@ from runtime.frame import (
 from runtime.frame.error import Error
 from runtime.pallets.models import errors
 from runtime.pallets.models.pallet import CLASSES, Models, by_nodes
-from runtime.pallets.models.types import CheckMode, ModelClass, Params
+from runtime.pallets.models.types import (
+    METRICS,
+    Agreement,
+    CheckMode,
+    Claim,
+    Description,
+    LicenceChange,
+    Metric,
+    Modality,
+    ModelClass,
+    ModelRecord,
+    Params,
+    Service,
+    Use,
+)
 from runtime.pallets.tokenomics.types import BurnReason
 from support.histories import History, seeds, unreached
+from support.models import ABOUT, SCHEMA, stated
 from support.providers import ENDPOINT, ProviderChain
 from support.runtime import refused
 from support.stakes import btt, stash
@@ -41,6 +57,12 @@ ALICE, BOB = stash(1), stash(2)
 BOND = btt(100)
 ONE = u32(0x3F80_0000)
 """1.0 in binary32."""
+
+CLAIM = Claim(SCHEMA, Metric.RocAuc, u32(941_000), u32(1_000))
+FULL = Description(
+    Service.Classification, Modality.CT, Use.Education, SCHEMA, CLAIM,
+    Agreement(u32(992_000), u32(40), SCHEMA),
+)  # fmt: skip
 
 
 def dense(nodes: int = 1, width: int = 4, seed: int = 0) -> Manifest:
@@ -70,10 +92,23 @@ def register(
     name: bytes = b"caries",
     endpoints: bytes = ENDPOINT,
     who: Origin | None = None,
+    schema: H256 = SCHEMA,
+    licence: int = 0,
+    description: Description = ABOUT,
 ) -> H256:
     manifest = manifest or dense()
     by = who or signed(ALICE)
-    chain.models.register(by, manifest, u16(model_class), name, CheckMode.Vectors, endpoints)
+    chain.models.register(
+        by,
+        manifest,
+        u16(model_class),
+        name,
+        CheckMode.Vectors,
+        endpoints,
+        schema,
+        u128(licence),
+        description,
+    )
     return ids.model_id(manifest)
 
 
@@ -300,6 +335,126 @@ def test_a_model_may_move(chain: ProviderChain) -> None:
     assert record.endpoints == elsewhere
 
 
+# ---- what the owner states
+
+
+def test_a_record_has_what_the_manifest_says_and_what_the_owner_says(
+    chain: ProviderChain,
+) -> None:
+    model = register(chain, dense(3), licence=7)
+    record = chain.models.get(model)
+    assert record is not None
+    # The input and three outputs of four bytes each.
+    assert (record.committed, record.outputs) == (16, 4)
+    assert (record.schema, record.licence, record.next_licence) == (SCHEMA, 7, None)
+    assert record.description == ABOUT
+    assert chain.models.get(register(chain, dense(seed=1), description=FULL)) is not None
+
+
+def test_a_record_is_at_most_250_bytes_longer(chain: ProviderChain) -> None:
+    model = register(chain, description=FULL)
+    chain.models.set_licence(signed(ALICE), model, btt(1))
+    record = chain.models.get(model)
+    assert record is not None
+    fields = (record.committed, record.outputs, record.schema, record.licence)
+    kind = tuple[u32, u16, H256, u128, LicenceChange | None, Description]
+    added = codec(kind).encode((*fields, record.next_licence, record.description))
+    assert len(added) == 193
+    assert codec(ModelRecord).encode(record).endswith(added)
+
+
+def test_a_model_without_the_hash_of_its_preparation_is_refused(chain: ProviderChain) -> None:
+    with refused(chain, errors.MissingSchema):
+        register(chain, schema=H256(bytes(32)))
+
+
+@pytest.mark.parametrize(
+    ("description", "error"),
+    [
+        (replace(ABOUT, use=Use.DecisionSupport), errors.NotEvaluated),
+        (replace(FULL, service=Service.Segmentation), errors.InvalidClaim),
+        (replace(FULL, claim=replace(CLAIM, items=u32(0))), errors.InvalidClaim),
+        (replace(FULL, claim=replace(CLAIM, value=u32(1_000_001))), errors.InvalidClaim),
+        (
+            replace(FULL, loss=Agreement(u32(1_000_001), u32(1), SCHEMA)),
+            errors.InvalidClaim,
+        ),
+    ],
+)
+def test_a_description_that_cannot_hold_is_refused(
+    chain: ProviderChain, description: Description, error: type[DispatchError]
+) -> None:
+    with refused(chain, error):
+        register(chain, description=description)
+    model = register(chain)
+    with refused(chain, error):
+        chain.models.describe(signed(ALICE), model, b"n", description)
+
+
+def test_every_service_has_a_metric() -> None:
+    assert METRICS.keys() == {*Service}
+    assert {metric for metrics in METRICS.values() for metric in metrics} == {*Metric}
+
+
+def test_the_fee_of_a_licence_changes_after_seven_days(chain: ProviderChain) -> None:
+    model, week = register(chain, licence=5), 7 * 24 * 600
+    with refused(chain, errors.NotOwner):
+        chain.models.set_licence(signed(BOB), model, u128(9))
+
+    def fee(later: int) -> int:
+        record = chain.models.get(model)
+        assert record is not None
+        return int(record.licence_at(chain.clock.slot + later))
+
+    chain.models.set_licence(signed(ALICE), model, u128(9))
+    since = u32(chain.clock.slot + week)
+    assert chain.announced()[-1] == Models.LicenceSet(model, u128(9), since)
+    assert [fee(0), fee(week - 1), fee(week)] == [5, 5, 9]
+    # Another change before it holds replaces it, and waits as long.
+    chain.clock.slot += week - 1
+    chain.models.set_licence(signed(ALICE), model, u128(8))
+    assert [fee(0), fee(1), fee(week - 1), fee(week)] == [5, 5, 5, 8]
+    # One after it held does not return to the fee before.
+    chain.clock.slot += week
+    chain.models.set_licence(signed(ALICE), model, u128(7))
+    assert [fee(0), fee(week - 1), fee(week)] == [8, 8, 7]
+
+
+def test_an_owner_changes_what_it_says_but_not_the_preparation(chain: ProviderChain) -> None:
+    model = register(chain)
+    with refused(chain, errors.NotOwner):
+        chain.models.describe(signed(BOB), model, b"karies", FULL)
+    with refused(chain, errors.InvalidName):
+        chain.models.describe(signed(ALICE), model, b"", FULL)
+    chain.models.describe(signed(ALICE), model, b"karies", FULL)
+    record = chain.models.get(model)
+    assert record is not None
+    assert (record.name, record.description, record.schema) == (b"karies", FULL, SCHEMA)
+    assert chain.announced()[-1] == Models.Described(model)
+
+
+def test_a_model_of_the_genesis_block_is_described_and_measured() -> None:
+    chain = ProviderChain()
+    row: dict[str, object] = {
+        "name": "net", "owner": ss58.encode(ALICE), "class": 0, "schema": "0x" + SCHEMA.hex(),
+        "manifest": "0x" + codec(Manifest).encode(dense(2)).hex(),
+    }  # fmt: skip
+    more = {"service": "Text", "modality": "EEG", "use": "Education", "licence": "9"}
+    chain.models.genesis({"models": [row | more]})
+    record = chain.models.get(ids.model_id(dense(2)))
+    assert record is not None
+    assert (record.committed, record.outputs, record.licence) == (12, 4, 9)
+    assert record.description == Description(Service.Text, Modality.EEG, Use.Education)
+    for fields, words in (
+        ({"use": "DecisionSupport"}, r"description that is allowed \(NotEvaluated\)"),
+        ({"schema": "0x" + "00" * 32}, r"allowed \(MissingSchema\)"),
+        ({"service": "Oracle"}, 'service: expected "Classification" or'),
+        ({"schema": "0x12"}, "64 hexadecimal digits"),
+    ):
+        with pytest.raises(GenesisError, match=words):
+            chain.models.genesis({"models": [row | fields]})
+
+
 # ---- classes and parameters
 
 
@@ -363,6 +518,14 @@ def test_governance_adds_classes_and_sets_the_bond(chain: ProviderChain) -> None
 # ---- anything at all
 
 
+OWNERS: dict[str, dict[str, object]] = {
+    "set_endpoints": {"endpoints": ENDPOINT},
+    "set_licence": {"licence": btt(1)},
+    "describe": {"name": b"n", "description": Description()},
+}
+"""Calls of owners that change a record, and their arguments."""
+
+
 class Shelf(History):
     """Whatever is done with models: holds are bonds, and open jobs keep what they need."""
 
@@ -392,6 +555,7 @@ class Shelf(History):
             "name": b"m",
             "check": CheckMode.Reexecute,
             "endpoints": ENDPOINT,
+            **stated(),
         }
         origin = signed(self.one_of((ALICE, BOB)))
         self.make(origin, "register", manifest=dense(seed=seed), **args)
@@ -399,16 +563,16 @@ class Shelf(History):
     def act(self, seed: int) -> None:
         model = ids.model_id(dense(seed=seed))
         record = self.chain.models.get(model)
-        names = ["retire", "suspend", "set_endpoints", "resume", "revoke"]
+        names = ["retire", "retire", "suspend", "resume", "revoke", *OWNERS]
         names += [] if record is None or record.usable else ["resume"] * 4
         name = self.one_of(names)
         if record is None and self.one_in(2):
             self.register(seed)
         if name == "revoke" and not self.one_in(4):
             name = "resume"
-        args = {"endpoints": ENDPOINT} if name == "set_endpoints" else {}
+        args = OWNERS.get(name, {})
         owner = self.one_of((ALICE, BOB)) if record is None or self.one_in(8) else record.owner
-        origin = signed(owner) if name in {"retire", "set_endpoints"} else ROOT
+        origin = signed(owner) if name in {"retire", *OWNERS} else ROOT
         self.make(origin, name, model=model, **args)
 
     def govern(self, seed: int) -> None:
@@ -451,4 +615,4 @@ def test_open_jobs_keep_what_they_need_whatever_is_called(steps: list[int]) -> N
 
 
 def test_random_owners_reach_all_calls_and_events() -> None:
-    assert unreached(Shelf, Models, runs=3, steps=60) == set()
+    assert unreached(Shelf, Models, runs=4, steps=80) == set()
