@@ -28,11 +28,13 @@ class Resize(Operator, index=18):
     """An image with other sides, of which each pixel is one of the input or a mean of several.
 
     Of n pixels along an axis m are made. Without `linear`, pixel p is pixel ⌊(2p + 1) n / 2m⌋ of
-    the input, or ⌊p n / m⌋ if `asymmetric`. With `linear`, the position ((2p + 1) n - m) / 2m is
-    between two pixels, or beyond the first or last one, which then counts as both. With the
-    remainder r of that division and q = `WEIGHT_BITS`, the second has the weight
-    w = ⌊(r 2^q + m) / 2m⌋ and the first 2^q - w. Weights of several axes are multiplied, and the
-    sum is divided by 2^q for each axis, halves to even.
+    the input (ONNX: half_pixel and round_prefer_ceil), or ⌊p n / m⌋ if `asymmetric` (ONNX: floor).
+
+    With `linear`, the position ((2p + 1) n - m) / 2m is between two pixels, or beyond the first or
+    last one, which then counts as both. With the remainder r of that division and
+    q = `WEIGHT_BITS`, the second has the weight w = ⌊(r 2^q + m) / 2m⌋ and the first 2^q - w.
+    Weights of several axes are multiplied, and the sum is divided by 2^q for each axis, halves to
+    even.
     """
 
     x: TensorId

@@ -27,6 +27,8 @@ BATCH: Final = 4
 IMAGE_AXES: Final = 4
 """Axes from which on an output of classes is an image of them."""
 SHOWN_MARGINS: Final = 5
+MIN_SIZE: Final = 1e-12
+SHOWN_CLASSES: Final = 20
 
 Labels: TypeAlias = NDArray[np.int64]
 
@@ -43,6 +45,8 @@ class Agreement:
     """None if the output is not a mask."""
     largest_error: float
     mean_error: float
+    relative_error: float
+    """The mean error over the mean absolute value of the float model's output."""
     by_class: Mapping[int, tuple[int, int]]
     """For each class of the float model: decisions, and how many are equal."""
     margins: Sequence[float]
@@ -66,6 +70,7 @@ class Agreement:
             "dice": None if self.dice is None else round(self.dice, 6),
             "largestError": self.largest_error,
             "meanError": self.mean_error,
+            "relativeError": self.relative_error,
             "byClass": {str(key): list(pair) for key, pair in self.by_class.items()},
             "changedMargins": list(self.margins),
             "accuracy": None if self.accuracy is None else list(self.accuracy),
@@ -86,9 +91,16 @@ class Agreement:
             shown = ", ".join(f"{margin:.3g}" for margin in self.margins[:SHOWN_MARGINS])
             lines.append(f"{self.name}: margins of the changed decisions {shown}")
         if len(self.by_class) > 1:
-            parts = [f"{key}: {same}/{total}" for key, (total, same) in self.by_class.items()]
-            lines.append(f"{self.name}: equal by class {', '.join(parts)}")
+            parts = [f"{key}: {same}/{total}" for key, (total, same) in self.shown_classes()]
+            more = len(self.by_class) - len(parts)
+            rest = f" and {more} others" if more else ""
+            lines.append(f"{self.name}: equal by class {', '.join(parts)}{rest}")
         return lines
+
+    def shown_classes(self) -> list[tuple[int, tuple[int, int]]]:
+        """Return the classes of a report: of many, those with the smallest shares."""
+        worst = sorted(self.by_class.items(), key=lambda pair: pair[1][1] / pair[1][0])
+        return sorted(worst[:SHOWN_CLASSES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +124,8 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """The largest mean error."""
-        return max(output.mean_error for output in self.outputs)
+        """The largest relative error of an output."""
+        return max(output.relative_error for output in self.outputs)
 
     def passes(self, least: float, dice: float = MIN_DICE) -> bool:
         """Return True if enough decisions are equal, and masks are alike."""
@@ -141,7 +153,7 @@ class Comparison:
         bars = [
             (f"{output.name} {key}", same / total)
             for output in self.outputs
-            for key, (total, same) in output.by_class.items()
+            for key, (total, same) in output.shown_classes()
         ]
         height = 22 * len(bars) + 10
         rows = [
@@ -163,10 +175,13 @@ class Comparison:
 class _Tally:
     """Running counts of one output."""
 
+    items: int = 0
     decided: int = 0
     equal: int = 0
     largest: float = 0.0
     total: float = 0.0
+    size: float = 0.0
+    """Sum of absolute values of the float model."""
     numbers: int = 0
     classes: Counter[int] = field(default_factory=Counter)
     found: Counter[int] = field(default_factory=Counter)
@@ -188,6 +203,7 @@ def compared(
     """Return the agreement over some items; `run` yields the outputs of the plan in floats."""
     executor = Executor(quantised.model)
     tallies = [_Tally() for _ in plan.outputs]
+    axes = [quantised.class_axis(plan, number) for number in range(len(plan.outputs))]
     for at in range(0, len(items), BATCH):
         part = items[at : at + BATCH]
         outputs = executor.run(*quantised.items(part)).outputs
@@ -197,8 +213,10 @@ def compared(
                 reals = real_outputs(quantised.model.manifest, outputs[number][place], number)
                 found = quantised.outputs[number].unpacked(reals).astype(np.float64)
                 real = exact[plan.outputs[number]].astype(np.float64)
-                axis = quantised.outputs[number].order[-1]
-                _count(tally, plan.endings[number], found, real, axis)
+                axis = axes[number]
+                chosen = _count(tally, plan.endings[number], found, real, axis)
+                if labels is not None:
+                    _keep(tally, plan.endings[number], chosen, (real, found))
     agreements = [
         _agreement(name, tally, plan.endings[number], plan.shapes[plan.outputs[number]], labels)
         for number, (name, tally) in enumerate(zip(plan.results, tallies, strict=True))
@@ -207,10 +225,12 @@ def compared(
 
 
 def _count(
-    tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int
-) -> None:
-    """Add one item's output to the counts."""
-    apart = np.abs(shown(ending, found) - shown(ending, real))
+    tally: _Tally, ending: Ending | None, found: Float64s, real: Float64s, axis: int | None
+) -> tuple[Array, Array]:
+    """Add one item's output to the counts; return the decisions of the float model, and ours."""
+    exact = shown(ending, real)
+    apart = np.abs(shown(ending, found) - exact)
+    tally.size += float(np.abs(exact).sum())
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
     tally.numbers += apart.size
@@ -223,9 +243,20 @@ def _count(
     tally.same.update(theirs[~changed].tolist())
     if changed.any():
         tally.margins.extend(margins(ending, real, axis)[changed].tolist())
-    for number, (chosen, values) in enumerate(((theirs, real), (mine, found))):
-        tally.chosen[number].append(chosen)
-        tally.scores[number].append(shown(ending, values))
+    tally.items += 1
+    return theirs, mine
+
+
+def _keep(
+    tally: _Tally,
+    ending: Ending | None,
+    chosen: tuple[Array, Array],
+    values: tuple[Float64s, Float64s],
+) -> None:
+    """Keep decisions and outputs of one item, for the comparison with labels."""
+    for number in range(len(values)):
+        tally.chosen[number].append(chosen[number])
+        tally.scores[number].append(shown(ending, values[number]))
 
 
 def shown(ending: Ending | None, values: Float64s) -> Float64s:
@@ -235,10 +266,10 @@ def shown(ending: Ending | None, values: Float64s) -> Float64s:
     return applied(ending, values)
 
 
-def margins(ending: Ending | None, values: Float64s, axis: int) -> Float64s:
+def margins(ending: Ending | None, values: Float64s, axis: int | None) -> Float64s:
     """Return how far the best class is from the second, or a value from the threshold."""
-    at = axis if ending is None or ending.kind == "Sigmoid" else ending.axis
-    if values.shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
+    at = ending.axis if ending is not None and ending.kind != "Sigmoid" else axis
+    if at is None or values.shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
         reals = shown(ending, values)
         return np.abs(reals - (0.0 if ending is None else 0.5)).reshape(-1)
     ordered = np.sort(shown(ending, values), axis=at)
@@ -250,7 +281,7 @@ def margins(ending: Ending | None, values: Float64s, axis: int) -> Float64s:
 def _agreement(
     name: str, tally: _Tally, ending: Ending | None, shape: tuple[int, ...], labels: Labels | None
 ) -> Agreement:
-    places = tally.decided // max(len(tally.chosen[0]), 1)
+    places = tally.decided // tally.items
     binary = set(tally.classes) | set(tally.found) <= {0, 1}
     masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
     classes = sorted(tally.classes)
@@ -270,6 +301,7 @@ def _agreement(
         dice=_dice(tally) if masks else None,
         largest_error=tally.largest,
         mean_error=tally.total / max(tally.numbers, 1),
+        relative_error=tally.total / max(tally.size, MIN_SIZE),
         by_class={key: (tally.classes[key], tally.same[key]) for key in classes},
         margins=sorted(tally.margins, reverse=True),
         accuracy=accuracy,

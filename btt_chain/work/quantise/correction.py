@@ -22,7 +22,10 @@ from btt_chain.work.quantise.ranges import mean_of_channels
 from btt_chain.work.quantise.steps import Plan, Product
 
 ITEMS: Final = 8
-"""Number of calibration items that biases are corrected by."""
+"""Number of calibration items that biases are corrected by, at most."""
+MEMORY: Final = 1 << 29
+"""Maximum bytes of the sums of one node."""
+BYTES_OF_SUM: Final = 16
 
 
 def channel_means(plan: Plan, run: Runner, items: Sequence[Feeds]) -> dict[str, Float64s]:
@@ -45,7 +48,9 @@ def corrections_of(
     executor = Executor(quantised.model)
     graph = quantised.model.graph
     names = {graph.maker_of(tensor): name for name, tensor in quantised.products.items()}
-    tensors: list[Elements] = quantised.items(items[:ITEMS])
+    largest = max(node.out.size for node in graph.nodes)
+    count = max(1, min(ITEMS, MEMORY // (BYTES_OF_SUM * largest)))
+    tensors: list[Elements] = quantised.items(items[:count])
     added: dict[str, Float64s] = {}
     for number, node in enumerate(graph.nodes):
         sums: dict[int, np.typing.NDArray[np.int32]] = {}

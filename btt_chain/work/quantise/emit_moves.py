@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Final
+from typing import Final, NamedTuple
 
 from btt_chain.work.build import window
 from btt_chain.work.errors import ModelRefused
@@ -19,7 +19,7 @@ from btt_chain.work.quantise.steps import (
     Slice,
     Transpose,
 )  # fmt: skip
-from btt_chain.work.quantise.weights import window_of
+from btt_chain.work.quantise.weights import covers, window_of
 
 MAX_MEAN: Final = 4096
 """Maximum numbers of a mean in one line."""
@@ -30,7 +30,14 @@ _MODES: Final = {
 
 
 def emit_max_pool(step: MaxPool, emitter: Emitter) -> Placed:
-    """Emit a maximum of windows."""
+    """Emit a maximum of windows; of the whole image by lines, as a mean."""
+    sides = emitter.placed[step.inputs[0]].shape[2:]
+    whole_image = all(covers(step.frame, at, sides) for at in range(len(sides)))
+    if whole_image and prod(sides) <= MAX_MEAN:
+        lines = _lines(step, emitter, tuple(range(2, 2 + len(sides))))
+        seen = window((1, lines.length), (1, lines.length))
+        whole = emitter.builder.max_pool(emitter.name(step), lines.tensor, seen)
+        return _of_lines(step, emitter, lines, whole)
     value = emitter.windows_of(step, step.inputs[0])
     seen = window_of(step, step.frame, int(value.shape[0] > 1))
     return Placed(
@@ -51,24 +58,54 @@ def emit_average_pool(step: AveragePool, emitter: Emitter) -> Placed:
 
 
 def emit_mean(step: Mean, emitter: Emitter) -> Placed:
-    """Emit a mean: the other axes as lines of an image, so that a proof opens one line."""
-    value, made = emitter.placed[step.inputs[0]], emitter.made(step)
-    length = prod(value.shape[axis] for axis in step.axes)
+    """Emit a mean."""
+    made = emitter.made(step)
     ratio = emitter.read(step).scale / made.scale
-    kept = [axis for axis in value.order if axis not in step.axes and value.shape[axis] > 1]
-    lines = prod(value.shape[axis] for axis in kept)
+    lines = _lines(step, emitter, step.axes)
+    name = emitter.name(step)
+    if lines.length > MAX_MEAN:
+        value = emitter.placed[step.inputs[0]]
+        sides = (lines.length, lines.number)
+        x = emitter.shaped(step, value, (*step.axes, *lines.kept), sides)
+        return _of_lines(
+            step, emitter, lines, emitter.builder.global_mean(name, x, ratio, made.numbers())
+        )
+    seen = window((1, lines.length), (1, lines.length))
+    scale = ratio / lines.length
+    mean = emitter.builder.average_pool(name, lines.tensor, seen, scale, made.numbers())
+    return _of_lines(step, emitter, lines, mean)
+
+
+class _Lines(NamedTuple):
+    """A tensor in which the axes that are reduced are a line: a proof then opens one line."""
+
+    tensor: int
+    kept: list[int]
+    """The other axes of more than one place."""
+    sides: list[int]
+    number: int
+    length: int
+
+
+def _lines(step: Mean | MaxPool, emitter: Emitter, axes: tuple[int, ...]) -> _Lines:
+    """Return the input of a step with some axes as lines."""
+    value = emitter.placed[step.inputs[0]]
+    length = prod(value.shape[axis] for axis in axes)
+    kept = [axis for axis in value.order if axis not in axes and value.shape[axis] > 1]
     sides = [value.shape[axis] for axis in kept] or [1]
     if length > MAX_MEAN:
-        x = emitter.shaped(step, value, (*step.axes, *kept), (length, lines))
-        mean = emitter.builder.global_mean(emitter.name(step), x, ratio, made.numbers())
-    else:
-        x = emitter.shaped(step, value, (*kept, *step.axes), (lines, length, 1))
-        seen = window((1, length), (1, length))
-        name = emitter.name(step)
-        mean = emitter.builder.average_pool(name, x, seen, ratio / length, made.numbers())
-    tensor = emitter.builder.rearrange(emitter.name(step, ":axes"), mean, (lines,), (0,), sides)
-    shape = emitter.shape(step)
-    if len(shape) < len(value.shape):
+        return _Lines(value.tensor, kept, sides, prod(sides), length)
+    x = emitter.shaped(step, value, (*kept, *axes), (prod(sides), length, 1))
+    return _Lines(x, kept, sides, prod(sides), length)
+
+
+def _of_lines(step: Mean | MaxPool, emitter: Emitter, lines: _Lines, reduced: int) -> Placed:
+    """Return one number of each line as the output of a step."""
+    tensor = emitter.builder.rearrange(
+        emitter.name(step, ":axes"), reduced, (lines.number,), (0,), lines.sides
+    )
+    shape, kept = emitter.shape(step), lines.kept
+    if isinstance(step, Mean) and len(shape) < len(emitter.placed[step.inputs[0]].shape):
         kept = [axis - sum(gone < axis for gone in step.axes) for axis in kept]
     return Placed(tensor, shape, tuple(kept) or (0,))
 

@@ -13,7 +13,15 @@ from btt_chain.work.operators.numeric.scan import quantised_weights
 from btt_chain.work.operators.scan import Cell
 from btt_chain.work.quantise.emitter import Emitter, Placed
 from btt_chain.work.quantise.steps import Frame, Product, Recurrent
-from btt_chain.work.quantise.weights import WEIGHT, columns_of, covers, weight_scales, window_of
+from btt_chain.work.quantise.weights import (
+    WEIGHT,
+    columns_of,
+    covers,
+    has_distant_taps,
+    weight_scales,
+    window_of,
+    with_inner_axis,
+)  # fmt: skip
 from btt_chain.work.tensors import Kind
 
 
@@ -42,12 +50,17 @@ def _windowed(emitter: Emitter, step: Product, frame: Frame) -> Placed:
     whole = [at for at in range(len(sides)) if step.groups == 1 and covers(frame, at, sides)]
     if whole:
         return _merged(emitter, step, frame, whole)
-    value = emitter.windows_of(step, step.inputs[0])
-    batch = int(value.shape[0] > 1)
-    axes = (0, *range(2, step.weights.ndim), 1)
-    kernels, bias, scales = _constants(emitter, step, step.weights.transpose(axes))
-    if batch:
-        kernels = kernels[:, None]
+    value = emitter.placed[step.inputs[0]]
+    batch, channels = int(value.shape[0] > 1), value.shape[1]
+    axes = (*range(2, step.weights.ndim), 1)
+    kernels, bias, scales = _constants(emitter, step, step.weights.transpose((0, *axes)))
+    if not batch and has_distant_taps(frame, channels):
+        # With an axis of one place behind them, taps are lines that a proof opens one by one.
+        value = emitter.ordered(step, value, (*axes[:-1], 0, 1))
+        kernels, frame = kernels[..., None, :], with_inner_axis(frame)
+    else:
+        value = emitter.windows_of(step, step.inputs[0])
+        kernels = kernels[:, None] if batch else kernels
     seen = window_of(step, frame, batch)
     made = emitter.made(step).numbers(step.clamp)
     tensor = emitter.builder.conv(

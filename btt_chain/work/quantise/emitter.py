@@ -28,6 +28,7 @@ from btt_chain.work.quantise.steps import (
     Pad,
     Plan,
     Product,
+    Recurrent,
     Resize,
     Slice,
     Step,
@@ -36,7 +37,7 @@ from btt_chain.work.quantise.steps import (
 )  # fmt: skip
 
 MAX_NAME: Final = 48
-MAX_VIEW: Final = 6
+MAX_VIEW: Final = 8
 """Maximum axes of a tensor whose axes are exchanged."""
 
 Corrections: TypeAlias = Mapping[str, Float64s]
@@ -92,6 +93,24 @@ class Quantised:
     numbers: Mapping[str, RealNumbers]
     products: Mapping[str, int]
     """The tensor of each product, by the name of its output."""
+
+    def class_axis(self, plan: Plan, number: int) -> int | None:
+        """Return the axis of the classes of an output without an ending; None if there is one.
+
+        It has as many places as the last product has channels, else it is the model's last axis.
+        """
+        name, port = plan.outputs[number], self.outputs[number]
+        makers = plan.makers()
+        while name in makers and not isinstance(makers[name], Product | Concat | Recurrent):
+            name = makers[name].inputs[0]
+        maker = makers.get(name)
+        if not isinstance(maker, Product):
+            return port.order[-1]
+        channels = len(maker.weights)
+        if channels == 1:
+            return None
+        axes = [axis for axis in reversed(port.order) if port.shape[axis] == channels]
+        return axes[0] if axes else port.order[-1]
 
     def items(self, feeds: Sequence[Feeds]) -> list[Elements]:
         """Return items as elements of the model's inputs."""

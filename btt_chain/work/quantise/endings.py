@@ -81,14 +81,14 @@ def applied(ending: Ending | None, values: Float64s) -> Float64s:
     return logarithms if ending.kind == "LogSoftmax" else np.asarray(np.exp(logarithms))
 
 
-def decisions(ending: Ending | None, values: Float64s, axis: int) -> Array:
+def decisions(ending: Ending | None, values: Float64s, axis: int | None) -> Array:
     """Return the decisions in an output before its ending: a class, or 1 above the threshold.
 
-    Without an ending, the largest along `axis` if it has several places, else above 0.
+    Without an ending, the largest along `axis` if there is one of several places, else above 0.
     """
     if ending is not None and ending.kind == "Sigmoid":
         return (values > 0).astype(np.int64)
     at = axis if ending is None else ending.axis
-    if values.shape[at] == 1:
+    if at is None or values.shape[at] == 1:
         return (values > 0).astype(np.int64)
     return np.asarray(values.argmax(at))

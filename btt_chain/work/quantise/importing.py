@@ -237,7 +237,7 @@ class Importer:
         behind = f"{folds['forward']} into those behind; {folds['kept']} kept"
         remarks = [
             f"affine steps folded: {folds['back']} into the product before, {behind}",
-            f"ranges: {best.name} (mean error over the held-back items: {tried})",
+            f"ranges: {best.name} (relative error over the held-back items: {tried})",
         ]
         if self.graph.left_out:
             names = ", ".join(self.graph.left_out)

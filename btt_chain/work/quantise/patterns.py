@@ -1,64 +1,36 @@
-"""Nodes of ONNX to steps: one function for each family of operators.
+"""The steps of a float graph, and patterns of several nodes.
 
-Patterns of several nodes need no list of their forms: two functions of one tensor that are added or
+Patterns of functions need no list of their forms: two functions of one tensor that are added or
 multiplied are again a function of it. So a GELU written as Div, Erf, Add, Mul, Mul, a SiLU as
 `x * Sigmoid(x)` and a HardSwish become one table each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
-import onnx
 
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Float64s
+from btt_chain.work.quantise.conversions import steps_of
 from btt_chain.work.quantise.endings import take_endings
 from btt_chain.work.quantise.floats import FloatGraph
-from btt_chain.work.quantise.functions import function_of
 from btt_chain.work.quantise.reading import FloatNode
 from btt_chain.work.quantise.steps import (
     Affine,
-    AveragePool,
     Concat,
     Function,
     Hypot,
-    MaxPool,
-    Mean,
     Multiply,
     Pad,
     Plan,
-    Product,
     RealFunction,
-    Recurrent,
-    Reshape,
-    Resize,
     Slice,
     Step,
     Total,
-    Transpose,
-)
-
-_TRANSFORMER: Final = (
-    "belongs to a transformer, which the import of float models does not take yet: quantise the "
-    "model to QDQ form"
-)
-_LATER: Final = frozenset({
-    "LayerNormalization", "RMSNormalization", "GroupNormalization", "Attention", "RotaryEmbedding",
-    "MultiHeadAttention", "SkipLayerNormalization",
-})  # fmt: skip
-_NEAREST: Final[Mapping[str, str]] = {
-    "InstanceNormalization": "BatchNormalization with fixed statistics",
-    "GlobalMaxPool": "MaxPool over the whole image", "ReduceMax": "MaxPool",
-    "ReduceSum": "ReduceMean and a factor", "LpPool": "AveragePool", "Einsum": "MatMul",
-    "Where": "Clip or Mul", "TopK": "ArgMax", "RNN": "GRU", "GridSample": "Resize",
-    "NonMaxSuppression": "the raw boxes as outputs", "Div": "Mul with a constant",
-}  # fmt: skip
-"""The nearest supported form of an operator."""
-
-Steps: TypeAlias = Iterable[Step]
+)  # fmt: skip
 
 
 def plan_of(graph: FloatGraph) -> Plan:
@@ -68,7 +40,7 @@ def plan_of(graph: FloatGraph) -> Plan:
     plan.observable = frozenset(graph.shapes)
     nodes = take_endings(plan, [FloatNode(proto, graph) for proto in graph.nodes])
     for node in nodes:
-        plan.steps.extend(_steps_of(node))
+        plan.steps.extend(steps_of(node))
     for name in plan.outputs:
         if name in graph.constants:
             raise ModelRefused(f"output {name!r} is constant: export the model without it")
@@ -80,427 +52,6 @@ def plan_of(graph: FloatGraph) -> Plan:
     _join_functions(plan)
     plan.drop_unused()
     return plan
-
-
-def _steps_of(node: FloatNode) -> Steps:
-    if node.kind in {"Softmax", "LogSoftmax", "Hardmax", "ArgMax"}:
-        raise node.refused(f"{node.kind} within the model {_TRANSFORMER}")
-    if node.kind in _LATER:
-        raise node.refused(f"{node.kind} {_TRANSFORMER}")
-    function = function_of(node)
-    if function is not None:
-        return [function]
-    convert = _CONVERSIONS.get(node.kind)
-    if convert is None:
-        instead = _NEAREST.get(node.kind)
-        cure = f"the nearest that is: {instead}" if instead else "export the model without it"
-        raise node.refused(f"{node.kind} is not supported; {cure}")
-    return convert(node)
-
-
-def _tensors(node: FloatNode, *inputs: int) -> tuple[str, tuple[str, ...], str]:
-    """Return a step's name, inputs and output."""
-    return node.name, tuple(node.input(at) for at in inputs or (0,)), node.output
-
-
-# ---- products
-
-
-def _conv(node: FloatNode) -> Steps:
-    weights = node.reals(1)
-    rank = weights.ndim - 2
-    if not 1 <= rank <= 3:
-        raise node.refused(f"a window of {rank} axes: 1 to 3 are supported")
-    frame = node.frame(weights.shape[2:])
-    bias = node.reals(2) if node.has(2) else np.zeros(len(weights))
-    groups = node.integer("group", 1)
-    return [Product(*_tensors(node), weights, bias, frame, groups)]
-
-
-def _conv_transposed(node: FloatNode) -> Steps:
-    weights, groups = node.reals(1), node.integer("group", 1)
-    rank = weights.ndim - 2
-    if not 1 <= rank <= 3:
-        raise node.refused(f"a window of {rank} axes: 1 to 3 are supported")
-    if node.text("auto_pad", "NOTSET") != "NOTSET" or node.has(3):
-        raise node.refused("auto_pad: write the pads out")
-    if node.attribute("output_shape", None) is not None:
-        raise node.refused("output_shape: write pads and output_padding")
-    # From inputs, outputs of a group, taps to outputs, inputs of a group, taps.
-    inside, outside = weights.shape[0] // groups, weights.shape[1]
-    grouped = weights.reshape(groups, inside, outside, *weights.shape[2:]).swapaxes(1, 2)
-    turned = grouped.reshape(groups * outside, inside, *weights.shape[2:])
-    bias = node.reals(2) if node.has(2) else np.zeros(len(turned))
-    extra = tuple(node.integers("output_padding", [0] * rank))
-    frame = node.frame(weights.shape[2:])
-    return [Product(*_tensors(node), turned, bias, frame, groups, transposed=True, extra=extra)]
-
-
-def _gemm(node: FloatNode) -> Steps:
-    if node.integer("transA", 0):
-        raise node.refused("transA would mix the items: transpose the weights instead")
-    weights = node.reals(1) if node.integer("transB", 0) else node.reals(1).T
-    weights = weights * node.number("alpha", 1.0)
-    bias = np.zeros(len(weights))
-    if node.has(2):
-        constant = node.reals(2) * node.number("beta", 1.0)
-        if constant.ndim > 1 and constant.shape[0] > 1:
-            raise node.refused("its bias differs from row to row: add it with Add")
-        bias = np.broadcast_to(constant.reshape(-1), bias.shape)
-    return [Product(*_tensors(node), weights, bias)]
-
-
-def _matmul(node: FloatNode) -> Steps:
-    if not node.is_constant(1):
-        raise node.refused(f"a product of two activations {_TRANSFORMER}")
-    weights = node.reals(1)
-    if node.is_constant(0) or weights.ndim != 2 or len(node.input_shape(0)) < 2:
-        raise node.refused("weights must be a matrix and the second factor: transpose both")
-    return [Product(*_tensors(node), weights.T, np.zeros(weights.shape[1]))]
-
-
-def _batch_norm(node: FloatNode) -> Steps:
-    if node.integer("training_mode", 0):
-        raise node.refused("training_mode: export the model for inference")
-    gain, offset, mean, variance = (node.reals(at) for at in range(1, 5))
-    factor = gain / np.sqrt(variance + node.number("epsilon", 1e-5))
-    shape = [1] * len(node.input_shape(0))
-    shape[1] = len(gain)
-    return [Affine(*_tensors(node), factor.reshape(shape), (offset - mean * factor).reshape(shape))]
-
-
-def _recurrent(node: FloatNode) -> Steps:
-    weights, recurrence = node.reals(1), node.reals(2)
-    hidden = node.integer("hidden_size", recurrence.shape[-1])
-    gates = recurrence.shape[1]
-    bias = node.reals(3) if node.has(3) else np.zeros((len(weights), 2 * gates))
-    if node.integer("layout", 0) or node.attribute("clip", None) is not None:
-        raise node.refused("layout and clip: export without them")
-    if node.attribute("activations", None) is not None or node.has(7):
-        raise node.refused("other activations or peepholes: export the default cell")
-    for at in (5, 6):
-        if node.has(at) and not (node.is_constant(at) and not node.constant(at).any()):
-            raise node.refused("its initial state must be zeros")
-    if node.has(4) and not node.is_constant(4):
-        raise node.refused("sequence_lens: export for one length")
-    outputs = [*node.proto.output, "", ""]
-    if outputs[2] and not _unread(node, outputs[2:]):
-        raise node.refused("its memory (third output) is read: only states are supported")
-    rows = outputs[0] or f"{outputs[1]}:rows"
-    time, batch, _ = node.input_shape(0)
-    node.graph.shapes[rows] = (time, len(weights), batch, hidden)
-    step = Recurrent(
-        node.name, (node.input(0),), rows, node.kind, weights, recurrence, bias, hidden,
-        node.text("direction", "forward"), bool(node.integer("linear_before_reset", 0)),
-    )  # fmt: skip
-    if not outputs[1] or _unread(node, outputs[1:2]):
-        return [step]
-    return [step, *_last_states(node, step, outputs[1])]
-
-
-def _last_states(node: FloatNode, step: Recurrent, output: str) -> Steps:
-    """Return the steps that make the second output: each direction's last state."""
-    shapes = node.graph.shapes
-    time, directions, batch, hidden = shapes[step.output]
-    size, ones = (1, 1, batch, hidden), (1, 1, 1, 1)
-    parts: list[str] = []
-    for direction in range(directions):
-        backward = step.direction == "reverse" or direction == 1
-        begin = (0 if backward else time - 1, direction, 0, 0)
-        parts.append(f"{output}:{direction}")
-        shapes[parts[-1]] = size
-        yield Slice(f"{node.name}:{direction}", (step.output,), parts[-1], begin, ones, size)
-    if directions == 1:
-        yield Reshape(f"{node.name}:state", (parts[0],), output)
-        return
-    both = f"{output}:both"
-    shapes[both] = (1, directions, batch, hidden)
-    yield Concat(f"{node.name}:both", tuple(parts), both, 1)
-    yield Reshape(f"{node.name}:state", (both,), output)
-
-
-def _unread(node: FloatNode, names: Sequence[str]) -> bool:
-    """Return True if no node and no output reads these tensors."""
-    read = {name for proto in node.graph.nodes for name in proto.input} | {*node.graph.outputs}
-    return not read.intersection(name for name in names if name)
-
-
-# ---- elementwise
-
-
-def _two(node: FloatNode) -> Steps:
-    """Convert Add, Sub, Mul and Div."""
-    if node.attribute("broadcast", None) is not None or node.attribute("axis", None) is not None:
-        raise node.refused("broadcasts by an attribute: convert the model to opset 7 or later")
-    constants = [at for at in (0, 1) if node.is_constant(at)]
-    if constants:
-        return [_with_constant(node, constants[0])]
-    a, b = node.input_shape(0), node.input_shape(1)
-    if node.kind == "Div":
-        raise node.refused("divides two activations; the nearest that is supported: Mul")
-    if node.kind == "Mul":
-        if a == node.shape:
-            return [Multiply(*_tensors(node, 0, 1))]
-        if b == node.shape:
-            return [Multiply(*_tensors(node, 1, 0))]
-        raise node.refused(f"multiplies {a} and {b}: one must have the shape of the result")
-    if a != b:
-        raise node.refused(f"adds {a} and {b}: expand the smaller one")
-    sign = -1.0 if node.kind == "Sub" else 1.0
-    return [Total(*_tensors(node, 0, 1), by=(1.0, sign))]
-
-
-def _sum(node: FloatNode) -> Steps:
-    """Convert Sum of two tensors."""
-    if len(node.proto.input) != 2:
-        raise node.refused("adds more or fewer than two tensors: write it with Add")
-    return _two(node)
-
-
-def _with_constant(node: FloatNode, at: int) -> Step:
-    """Return a sum or product with a constant as an affine step, a quotient by x as a function."""
-    constant = node.reals(at)
-    shape = node.input_shape(1 - at)
-    if node.shape != shape:
-        raise node.refused(f"a constant of {constant.shape} widens {shape}: expand it before")
-    values = constant.reshape((1,) * (len(shape) - constant.ndim) + constant.shape)
-    ones, nothing = np.ones((1,) * len(shape)), np.zeros((1,) * len(shape))
-    if node.kind == "Div" and at == 0:
-        if constant.size != 1:
-            raise node.refused("divides a constant by an activation: only one number can be")
-        number = float(constant.reshape(-1)[0])
-        return Function(*_tensors(node, 1), lambda x: number / x, "Div")
-    factor, offset = {
-        "Add": (ones, values),
-        "Sum": (ones, values),
-        "Mul": (values, nothing),
-        "Sub": (-ones, values) if at == 0 else (ones, -values),
-        "Div": (1 / values if node.kind == "Div" else values, nothing),
-    }[node.kind]
-    return Affine(*_tensors(node, 1 - at), factor, offset)
-
-
-# ---- windows
-
-
-def _max_pool(node: FloatNode) -> Steps:
-    frame = node.frame(node.integers("kernel_shape", []), made=node.shape[2:])
-    return [MaxPool(*_tensors(node), frame)]
-
-
-def _average_pool(node: FloatNode) -> Steps:
-    frame = node.frame(node.integers("kernel_shape", []))
-    if node.integer("ceil_mode", 0):
-        raise node.refused("ceil_mode: pad the image with Pad, and set it to 0")
-    if not frame.is_padded or node.integer("count_include_pad", 0):
-        return [AveragePool(*_tensors(node), frame)]
-    # The mean of the places within the image: that of all places times their share.
-    name, inputs, output = _tensors(node)
-    whole = f"{output}:padded"
-    node.graph.shapes[whole] = node.shape
-    factor = np.ones([1] * len(node.shape))
-    sides = node.input_shape(0)[2:]
-    for axis, (size, step, before) in enumerate(
-        zip(frame.size, frame.step, frame.before, strict=True)
-    ):
-        first = np.arange(node.shape[axis + 2]) * step - before
-        inside = np.minimum(first + size, sides[axis]) - np.maximum(first, 0)
-        row = [1] * len(node.shape)
-        row[axis + 2] = len(first)
-        factor = factor * (size / inside).reshape(row)
-    return [
-        AveragePool(f"{name}:padded", inputs, whole, frame),
-        Affine(name, (whole,), output, factor, np.zeros([1] * len(node.shape))),
-    ]
-
-
-def _global_average(node: FloatNode) -> Steps:
-    return [Mean(*_tensors(node), tuple(range(2, len(node.input_shape(0)))))]
-
-
-def _reduce_mean(node: FloatNode) -> Steps:
-    rank = len(node.input_shape(0))
-    listed = node.listed("axes", 1)
-    axes = tuple(sorted(axis % rank for axis in (listed or range(rank))))
-    readers = [each for each in node.graph.nodes if node.output in each.input]
-    if axes == (rank - 1,) and any(each.op_type == "Sub" for each in readers):
-        raise node.refused(f"a layer normalisation {_TRANSFORMER}")
-    if 0 in axes and node.input_shape(0)[0] > 1:
-        raise node.refused("a mean over the items: leave out axis 0")
-    return [Mean(*_tensors(node), axes)]
-
-
-def _resize(node: FloatNode) -> Steps:
-    mode = node.text("mode", "nearest")
-    form = node.text("coordinate_transformation_mode", "half_pixel")
-    if node.kind == "Upsample":
-        form = "asymmetric"
-    if mode not in {"nearest", "linear"}:
-        raise node.refused(f"mode {mode}: nearest and linear are supported")
-    if form not in {"half_pixel", "pytorch_half_pixel", "asymmetric"}:
-        raise node.refused(f"{form}: half_pixel and asymmetric are supported")
-    if mode == "linear" and form == "asymmetric":
-        raise node.refused("linear and asymmetric: use half_pixel (align_corners=False)")
-    if node.shape[:2] != node.input_shape(0)[:2]:
-        raise node.refused("resizes channels or items")
-    return [Resize(*_tensors(node), mode == "linear", form == "asymmetric")]
-
-
-# ---- moves
-
-
-def _reshape(node: FloatNode) -> Steps:
-    return [Reshape(*_tensors(node))]
-
-
-def _cast(node: FloatNode) -> Steps:
-    if node.integer("to", 0) != onnx.TensorProto.FLOAT:
-        raise node.refused("casts activations to other numbers than float32: export without it")
-    return [Reshape(*_tensors(node))]
-
-
-def _transpose(node: FloatNode) -> Steps:
-    rank = len(node.shape)
-    axes = node.integers("perm", list(range(rank))[::-1])
-    return [Transpose(*_tensors(node), tuple(axes))]
-
-
-def _expand(node: FloatNode) -> Steps:
-    if node.input_shape(0) != node.shape:
-        raise node.refused(f"{node.kind} repeats elements: Resize or Concat do that")
-    return [Reshape(*_tensors(node))]
-
-
-def _concat(node: FloatNode) -> Steps:
-    shapes = node.graph.shapes
-    kept = [at for at, name in enumerate(node.proto.input) if not _is_empty(node, name)]
-    if any(node.proto.input[at] not in shapes for at in kept):
-        raise node.refused("joins a constant: add it as an input, or use Pad")
-    axis = node.integer("axis", 0) % len(node.shape)
-    if len(kept) == 1:
-        return [Reshape(*_tensors(node, *kept))]
-    return [Concat(*_tensors(node, *kept), axis)]
-
-
-def _is_empty(node: FloatNode, name: str) -> bool:
-    """Return True if a tensor or constant has no elements."""
-    constant = node.graph.constants.get(name)
-    if constant is not None:
-        return constant.size == 0
-    return 0 in node.graph.shapes[name]
-
-
-def _slice(node: FloatNode) -> Steps:
-    shape = node.input_shape(0)
-    starts, ends = node.listed("starts", 1) or [], node.listed("ends", 2) or []
-    axes = node.listed("axes", 3) or list(range(len(starts)))
-    steps = node.listed("steps", 4) or [1] * len(starts)
-    begin, step, size = [0] * len(shape), [1] * len(shape), list(shape)
-    for axis, start, end, by in zip(axes, starts, ends, steps, strict=True):
-        if by < 1:
-            raise node.refused("a step below 1 reverses the order: export without it")
-        taken = range(*slice(start, end, by).indices(shape[axis]))
-        begin[axis], step[axis], size[axis] = taken.start, by, len(taken)
-    return [Slice(*_tensors(node), tuple(begin), tuple(step), tuple(size))]
-
-
-def _split(node: FloatNode) -> Steps:
-    shape = node.input_shape(0)
-    axis = node.integer("axis", 0) % len(shape)
-    at = 0
-    steps: list[Step] = []
-    for output in node.proto.output:
-        size = node.graph.shapes[output][axis]
-        begin, sizes = [0] * len(shape), list(shape)
-        begin[axis], sizes[axis] = at, size
-        ones = (1,) * len(shape)
-        name = f"{node.name}:{len(steps)}"
-        steps.append(Slice(name, (node.input(0),), output, tuple(begin), ones, tuple(sizes)))
-        at += size
-    return steps
-
-
-def _gather(node: FloatNode) -> Steps:
-    """Convert Gather of one place, or of places at equal distances."""
-    if not node.is_constant(1):
-        raise node.refused("looks up rows by an input: embeddings are not supported")
-    shape = node.input_shape(0)
-    axis = node.integer("axis", 0) % len(shape)
-    places = [place % shape[axis] for place in node.whole(1)]
-    by = places[1] - places[0] if len(places) > 1 else 1
-    if by < 1 or places != list(range(places[0], places[-1] + 1, by)):
-        raise node.refused("gathers places in another order: Slice and Concat do that")
-    begin, step, size = [0] * len(shape), [1] * len(shape), list(shape)
-    begin[axis], step[axis], size[axis] = places[0], by, len(places)
-    cut = f"{node.output}:slice"
-    node.graph.shapes[cut] = tuple(size)
-    name, inputs, output = _tensors(node)
-    return [
-        Slice(f"{name}:slice", inputs, cut, tuple(begin), tuple(step), tuple(size)),
-        Reshape(name, (cut,), output),
-    ]
-
-
-def _pad(node: FloatNode) -> Steps:
-    shape, mode = node.input_shape(0), node.text("mode", "constant")
-    pads = node.listed("pads", 1) or [0] * (2 * len(shape))
-    if node.has(3):
-        given, axes = pads, [axis % len(shape) for axis in node.whole(3)]
-        pads = [0] * (2 * len(shape))
-        for at, axis in enumerate(axes):
-            pads[axis], pads[len(shape) + axis] = given[at], given[len(axes) + at]
-    value = float(node.reals(2).reshape(-1)[0]) if node.has(2) else node.number("value", 0.0)
-    if mode == "constant" and value != 0:
-        raise node.refused(f"pads with {value}: only zero is supported")
-    if min(pads) < 0:
-        raise node.refused("negative pads: use Slice")
-    if not any(pads):
-        return [Reshape(*_tensors(node))]
-    before, after = tuple(pads[: len(shape)]), tuple(pads[len(shape) :])
-    return [Pad(*_tensors(node), before, after, mode)]
-
-
-def _blocks(node: FloatNode) -> Steps:
-    """Convert DepthToSpace and SpaceToDepth to a transposition between two shapes."""
-    items, channels, height, width = node.input_shape(0)
-    side = node.integer("blocksize", 1)
-    if node.kind == "DepthToSpace":
-        inner = channels // side**2
-        by_row = node.text("mode", "DCR") == "DCR"
-        view = (side, side, inner) if by_row else (inner, side, side)
-        seen = (*view, height, width)
-        axes = (2, 3, 0, 4, 1) if by_row else (0, 3, 1, 4, 2)
-    else:
-        seen = (channels, height // side, side, width // side, side)
-        axes = (2, 4, 0, 1, 3)
-    name, inputs, output = _tensors(node)
-    first, second = f"{output}:view", f"{output}:turned"
-    shapes = node.graph.shapes
-    shapes[first] = (items, *seen)
-    shapes[second] = (items, *(seen[axis] for axis in axes))
-    return [
-        Reshape(f"{name}:view", inputs, first),
-        Transpose(f"{name}:turned", (first,), second, (0, *(axis + 1 for axis in axes))),
-        Reshape(name, (second,), output),
-    ]
-
-
-_CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
-    "Add": _two, "AveragePool": _average_pool, "BatchNormalization": _batch_norm,
-    "Cast": _cast,
-    "Concat": _concat, "Conv": _conv, "ConvTranspose": _conv_transposed,
-    "DepthToSpace": _blocks, "Div": _two, "Dropout": _reshape, "Expand": _expand,
-    "Flatten": _reshape, "GRU": _recurrent, "Gather": _gather, "Gemm": _gemm,
-    "GlobalAveragePool": _global_average, "Identity": _reshape, "LSTM": _recurrent,
-    "MatMul": _matmul, "MaxPool": _max_pool, "Mul": _two, "Pad": _pad,
-    "ReduceMean": _reduce_mean, "Reshape": _reshape, "Resize": _resize, "Slice": _slice,
-    "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape, "Sub": _two, "Sum": _sum,
-    "Tile": _expand, "Transpose": _transpose, "Unsqueeze": _reshape, "Upsample": _resize,
-}  # fmt: skip
-"""Operators of ONNX besides functions of one element."""
-
-
-# ---- patterns
 
 
 def _find_magnitudes(plan: Plan) -> None:

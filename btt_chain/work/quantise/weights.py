@@ -22,6 +22,8 @@ MIN_SCALE: Final = 1e-12
 BIAS_BITS: Final = 29
 """Bits of a bias, at most: a dead channel's must leave room for the sums."""
 MAX_AXES: Final = 3
+MAX_SPAN: Final = 4096
+"""Maximum bytes from the first to the last tap of a line that a proof opens as one."""
 
 
 def weight_scales(weights: Float64s, bias: Float64s, read: RealNumbers) -> Float64s:
@@ -76,3 +78,15 @@ def covers(frame: Frame, at: int, sides: Sequence[int]) -> bool:
 def columns_of(frame: Frame) -> tuple[tuple[int, ...], ...]:
     """Return the fields of a frame in their order."""
     return frame.size, frame.step, frame.apart, frame.before, frame.after
+
+
+def has_distant_taps(frame: Frame, channels: int) -> bool:
+    """Return True if neighbouring taps of a line are far apart, and another axis is possible."""
+    span = (frame.size[-1] - 1) * frame.apart[-1] * channels
+    return frame.apart[-1] > 1 and span > MAX_SPAN and len(frame.size) < MAX_AXES
+
+
+def with_inner_axis(frame: Frame) -> Frame:
+    """Return a window with an axis of size 1 behind the others."""
+    ends = (1, 1, 1, 0, 0)
+    return Frame(*((*column, end) for column, end in zip(columns_of(frame), ends, strict=True)))

@@ -140,7 +140,9 @@ def _transposes(rank: int) -> Callable[[Generator], Builder]:
         groups, inputs, outputs = (int(number) for number in rng.integers(1, 3, 3))
         sides = [int(side) for side in rng.integers(2, 5, rank)]
         made = _start(rng, (*sides, groups * inputs))
-        sizes, step = rng.integers(2, 5, rank).tolist(), rng.integers(1, 4, rank).tolist()
+        step = rng.integers(1, 4, rank).tolist()
+        # With shorter kernels, phases without taps would be too many.
+        sizes = [int(rng.integers(max(2, stride), 5)) for stride in step]
         pads = [int(rng.integers(0, size // 2 + 1)) for size in sizes * 2]
         extra = [int(rng.integers(0, stride)) for stride in step]
         kernels = rng.integers(1, 128, (groups * outputs, *sizes, inputs)).astype(np.int8)

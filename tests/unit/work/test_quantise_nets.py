@@ -141,6 +141,17 @@ def resized_unet() -> Made:
     )
 
 
+def volume_unet() -> Made:
+    net = Net({"x": ["n", 1, 8, 8, 8]})
+    a = net.relu(net.conv("x", 1, 4, 3, 3, 3, pads=[1] * 6))
+    b = net.node("MaxPool", a, kernel_shape=[2] * 3, strides=[2] * 3)
+    b = net.relu(net.conv(b, 4, 8, 3, 3, 3, pads=[1] * 6))
+    up = net.node("ConvTranspose", b, net.weights(8, 4, 2, 2, 2), strides=[2] * 3)
+    h = net.relu(net.conv(net.node("Concat", up, a, axis=1), 8, 8, 3, 3, 3, pads=[1] * 6))
+    classes = net.node("Softmax", net.conv(h, 8, 3, 1, 1, 1), axis=1)
+    return net, [classes], {"x": (1, 1, 8, 8, 8)}
+
+
 def magnitudes() -> Made:
     """A short-time Fourier transform of eight rows at once, as in detectors of speech."""
     net = Net({"x": [8, 64]})
@@ -195,6 +206,7 @@ NETS: Mapping[str, tuple[Callable[[], Made], float]] = {
         (mlp, 0.95), (cnn_with_pools, 0.95), (resnet_block, 0.98), (dense_block, 0.98),
         (signal, 0.98), (volume, 0.98), (two_ends, 0.95), (wide_dense, 0.98),
         (squeeze_excite, 0.98), (transposed_unet, 0.97), (resized_unet, 0.97),
+        (volume_unet, 0.97),
         (magnitudes, 0.98), (lstm, 0.98), (gru, 0.94),
     )
 }  # fmt: skip
@@ -374,3 +386,51 @@ def test_what_is_printed_is_what_the_integers_do(
     assert printed.equal == int((found.argmax(1) == real.argmax(1)).sum())
     assert printed.largest_error == pytest.approx(float(np.abs(found - real).max()), rel=1e-5)
     assert printed.largest_error < 0.5 * float(np.abs(real).max()) + 0.5
+
+
+def random_moves(seed: int) -> Made:
+    """A random chain of moves of an image between two products."""
+    rng = np.random.default_rng(seed)
+    net = Net({"x": ["n", 4, 6, 8]}, seed)
+    h, shape = net.conv("x", 4, 4, 1, 1), [1, 4, 6, 8]
+    for _ in range(int(rng.integers(2, 8))):
+        axis = int(rng.integers(1, len(shape)))
+        match int(rng.integers(8)):
+            case 0:
+                order = [0, *(1 + rng.permutation(len(shape) - 1)).tolist()]
+                h, shape = net.node("Transpose", h, perm=order), [shape[at] for at in order]
+            case 1 if len(shape) > 2 and axis + 1 < len(shape):
+                shape = [*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]]
+                h = net.node("Reshape", h, net.constant(shape, "i8"))
+            case 2 if len(shape) < 5 and shape[axis] % 2 == 0:
+                shape = [*shape[:axis], 2, shape[axis] // 2, *shape[axis + 1 :]]
+                h = net.node("Reshape", h, net.constant(shape, "i8"))
+            case 3 if shape[axis] > 3:
+                ends = [net.constant([at], "i8") for at in (1, shape[axis], axis, 2)]
+                h = net.node("Slice", h, *ends)
+                shape[axis] //= 2
+            case 4 if shape[axis] < 16:
+                h = net.node("Concat", h, net.relu(h), axis=axis)
+                shape[axis] *= 2
+            case 5 if shape[axis] > 1:
+                pads = [0] * (2 * len(shape))
+                pads[axis], pads[len(shape) + axis] = 1, 1
+                h = net.node("Pad", h, net.constant(pads, "i8"), mode="reflect")
+                shape[axis] += 2
+            case 6 if len(shape) < 5:
+                h = net.node("Unsqueeze", h, net.constant([axis], "i8"))
+                shape.insert(axis, 1)
+            case _:
+                first, second = net.node("Tanh", h), net.node("Neg", h)
+                h = net.node("Mul", net.node("Add", first, second), net.constant(0.5))
+    h = net.node("Flatten", h)
+    return net, [net.dense(h, int(np.prod(shape)), 3)], {"x": (1, 4, 6, 8)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_moves_keep_every_element_in_its_place(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    result = imported(random_moves(seed), tmp_path_factory.mktemp("net"), count=6)
+    assert result.comparison.error < 0.25

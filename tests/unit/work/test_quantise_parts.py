@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
 
+from btt_chain.work.errors import ModelRefused
 from btt_chain.work.quantise.compare import Agreement, Comparison, compared, ranked_area
 from btt_chain.work.quantise.emitter import Port
 from btt_chain.work.quantise.endings import applied, decisions
@@ -179,6 +180,21 @@ def test_means_leave_padding_out(tmp_path: Path) -> None:
     assert result.comparison.outputs[0].mean_error < 0.05
 
 
+@pytest.mark.parametrize("side", [12, 80])
+@pytest.mark.parametrize("kind", ["GlobalMaxPool", "GlobalAveragePool"])
+def test_a_whole_image_is_reduced_by_lines(kind: str, side: int, tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, side, side]})
+    h = net.node("Flatten", net.node(kind, net.conv("x", 2, 4, 3, 3)))
+    importer = _plan(net, tmp_path, net.dense(h, 4, 3))
+    if kind == "GlobalMaxPool" and side == 80:
+        with pytest.raises(ModelRefused, match=r"node 'globalmaxpool1': .* fraud proof may"):
+            importer.quantised(items(1, 9, x=(1, 2, side, side)))
+        return
+    result = importer.quantised(items(1, 18, x=(1, 2, side, side)))
+    assert result.comparison.agreement == 1
+    assert result.comparison.outputs[0].mean_error < 0.15
+
+
 def test_states_before_the_first_row_are_zero(tmp_path: Path) -> None:
     net = Net({"x": [6, 1, 4], "h": [1, 1, 5], "c": [1, 1, 5]})
     constants = [net.constant(net.rng.normal(0, 0.5, shape)) for shape in ((1, 20, 4), (1, 20, 5))]
@@ -244,6 +260,28 @@ def test_a_window_over_a_whole_axis_merges_it_into_the_channels(tmp_path: Path) 
     result = importer.quantised(items(1, 24, x=(1, 2, 12, 20)), items(2, 8, x=(1, 2, 12, 20)))
     assert [len(node.out.dims) for node in result.quantised.model.graph.nodes][:2] == [2, 2]
     assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_distant_taps_are_opened_one_by_one(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 64, 600]})
+    h = net.conv("x", 64, 32, 3, dilations=[256], pads=[256, 256])
+    importer = _plan(net, tmp_path, net.conv(net.relu(h), 32, 2, 1))
+    result = importer.quantised(items(1, 9, x=(1, 64, 600)), items(2, 4, x=(1, 64, 600)))
+    graph = result.quantised.model.graph
+    assert [node.out.dims for node in graph.nodes][:2] == [(600, 1, 64), (600, 1, 32)]
+    assert not any(node.out.kind is Kind.I32 for node in graph.nodes)
+    assert result.comparison.outputs[0].mean_error < 0.05
+
+
+def test_an_output_of_one_channel_is_a_mask(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 40]})
+    h = net.node("Transpose", net.conv("x", 2, 1, 3, pads=[1, 1]), perm=[0, 2, 1])
+    importer = _plan(net, tmp_path, h)
+    result = importer.quantised(items(1, 24, x=(1, 2, 40)), items(2, 10, x=(1, 2, 40)))
+    (output,) = result.comparison.outputs
+    assert output.decided == 400
+    assert set(output.by_class) == {0, 1}
+    assert output.dice is not None
 
 
 def test_layouts_are_kept_until_they_matter(tmp_path: Path) -> None:
@@ -344,7 +382,7 @@ def test_labels_give_accuracy_and_area_of_both_models(tmp_path: Path) -> None:
 
 AGREEMENT = Agreement(
     name="a<b", decided=10, equal=9, dice=None, largest_error=0.5, mean_error=0.1,
-    by_class={0: (6, 6), 1: (4, 3)}, margins=[0.2],
+    relative_error=0.02,    by_class={0: (6, 6), 1: (4, 3)}, margins=[0.2],
 )  # fmt: skip
 
 
@@ -365,6 +403,13 @@ def test_a_report_is_text_json_and_a_picture() -> None:
     assert comparison.as_json()["agreement"] == 0.9
     assert comparison.picture().startswith("<svg")
     assert "a&lt;b 1" in comparison.picture()
+
+
+def test_of_many_classes_the_worst_are_shown() -> None:
+    classes = {key: (100, 100 - key % 50) for key in range(100)}
+    many = replace(AGREEMENT, by_class=classes)
+    assert [key for key, _ in many.shown_classes()] == [*range(40, 50), *range(90, 100)]
+    assert "and 80 others" in many.lines()[-1]
 
 
 def test_biases_are_corrected_by_the_mean_difference(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ from unit.work.work_world import NOTHING, items_of, scan_weights, slowly
 
 TABLE_SHA256: Final = "19b0a13e3196061c73ffcf2dc92aab1adce2fd92070b5f29119b4285550afc55"
 
+OUTPUTS_SHA256: Final = "437c30988b4562013bb72952ddf7c6eb306290a39f02098f86124b4117342f2c"
+
 LAYERS: Final = {
     f"{cell.name}{' wide' * wide}{' reverse' * reverse}": (cell, wide, reverse)
     for cell in Cell
@@ -164,6 +166,25 @@ def test_all_steps_at_once_equal_the_steps_one_by_one_in_any_pieces(
     assert first_fault(Executor(model), honest) is None
     monkeypatch.setattr(blocks, "MIN_MATRIX", 45)
     assert first_fault(Executor(model), honest) is None
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_gates_of_the_tested_layers_are_neither_open_nor_closed(name: str) -> None:
+    """Else the other tests would not show a wrong sum."""
+    cell, wide, reverse = LAYERS[name]
+    _, honest = layer(cell, wide=wide, reverse=reverse, steps=40)
+    states = honest[1][:, :5] / (32768 if wide else 128)
+
+    assert 0.05 < np.abs(states).mean() < 0.7
+    assert len(np.unique(states)) > 60
+
+
+def test_fixed_weights_give_fixed_outputs_on_every_machine() -> None:
+    digest = sha256()
+    for cell, wide, reverse in LAYERS.values():
+        digest.update(layer(cell, wide=wide, reverse=reverse)[1][1].tobytes())
+
+    assert digest.hexdigest() == OUTPUTS_SHA256
 
 
 # ---- exactness at the bounds
