@@ -1,42 +1,31 @@
-"""Building a model node by node: shapes are derived, leaves fitted, weights committed to.
+"""Building a model node by node: the shapes of outputs are derived, and products cut into parts.
 
-Each method adds a node and returns the number of its output tensor. `model` completes the graph,
-and raises errors with the name of the node.
+Each method adds a node and returns the number of its output tensor. `Draft.model` completes the
+graph, and raises errors with the name of the node.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Final
 
 import numpy as np
 
-from btt_chain.primitives.digest import H256
-from btt_chain.scale import i16, u8, u16, u32, u64
-from btt_chain.work.admission import check_model
-from btt_chain.work.commit import commit_weights
+from btt_chain.scale import u8, u16, u32, u64
+from btt_chain.work.draft import Draft, Numbers, new_tensor, no_weights, numbers_of
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import (
     PROOF_BYTES,
     Graph,
-    Manifest,
     Node,
-    group_of,
-    may_pass,
-    opened_of,
-    weighted_of,
 )
 from btt_chain.work.model import (
-    Bytes2D,
     Float32s,
     Int8s,
     Int16s,
     Int32s,
-    Model,
-    constants_of,
     records_of_norm,
     records_of_product,
     records_of_rows,
@@ -70,54 +59,31 @@ from btt_chain.work.operators import (
 from btt_chain.work.operators.base import check_read
 from btt_chain.work.operators.elementwise import TABLE_ENTRIES
 from btt_chain.work.operators.moves import Padding
-from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
-from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.scan import ScanWeights
 from btt_chain.work.operators.scan import Cell
 from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
-    check_graph,
     is_judged,
     largest_proof,
-    macs_of,
 )
 from btt_chain.work.tensors import (
     LEAF_BYTES,
     MIN_LEAF_BYTES,
     Axis,
     Kind,
-    Tensor,
-    Weights,
     Window,
 )
 from btt_chain.work.transposed import phases_of
 
-_NO_ROOT: Final = H256(bytes(32))
+__all__ = ["MIN_PART", "Builder", "Numbers", "window"]
+
 MIN_PART: Final = 256
 """Least length of a part of a row."""
 MAX_LINE: Final = 4096
 """Maximum number of elements whose mean is one node."""
 PROOF_SPARE: Final = 2048
 """Bytes of a proof that depend on the number of nodes, which is not known yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Kind and zero of new elements; `low` and `high` are a fused activation's bounds."""
-
-    kind: Kind
-    zero: int = 0
-    low: int | None = None
-    high: int | None = None
-
-    @property
-    def bounds(self) -> tuple[i16, i16]:
-        """The smallest and the largest output element of a product."""
-        if self.kind is Kind.I32:
-            return i16(0), i16(0)
-        low = self.kind.low if self.low is None else self.low
-        return i16(low), i16(self.kind.high if self.high is None else self.high)
 
 
 def window(
@@ -137,29 +103,8 @@ def window(
     return Window([Axis(*map(u16, axis)) for axis in zip(*columns, strict=True)])
 
 
-class Builder:
-    """A graph under construction, with the records of its constants."""
-
-    def __init__(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> None:
-        """Begin with the first input."""
-        self._tensors = [_tensor(Numbers(kind, zero), shape)]
-        self._nodes: list[tuple[str, Op]] = []
-        self._records: dict[int, Bytes2D] = {}
-        self._scales = [scale]
-        """Of the inputs."""
-        self._outputs: list[u16] = []
-
-    def add_input(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> int:
-        """Add another input, and return its number; ValueError once there are nodes."""
-        if self._nodes:
-            raise ValueError("inputs come before all nodes")
-        self._tensors.append(_tensor(Numbers(kind, zero), shape))
-        self._scales.append(scale)
-        return len(self._tensors) - 1
-
-    def tensor(self, number: int) -> Tensor:
-        """Return an existing tensor."""
-        return self._tensors[number]
+class Builder(Draft):
+    """A draft with a method for each operator."""
 
     def linear(
         self, name: str, x: int, columns: Int8s, bias: Int32s, scales: Float32s, out: Numbers
@@ -169,7 +114,7 @@ class Builder:
         self._check_weights(name, columns, dims[-1], bias, scales)
 
         def op(x: int, parts: int, out: Numbers) -> Op:
-            return Linear(u16(x), _weights(), u16(parts), *out.bounds)
+            return Linear(u16(x), no_weights(), u16(parts), *out.bounds)
 
         choices = range(1, 1 + -(-dims[-1] // MIN_PART))
         return self._product(name, op, x, choices, dims[:-1], (columns, bias, scales), out)
@@ -197,7 +142,7 @@ class Builder:
             raise ModelRefused.at(name, f"makes the sides {sides}: its window does not fit")
 
         def op(x: int, parts: int, out: Numbers) -> Op:
-            return Conv(u16(x), _weights(), seen, u16(groups), u16(parts), *out.bounds)
+            return Conv(u16(x), no_weights(), seen, u16(groups), u16(parts), *out.bounds)
 
         taps, line = prod(seen.sizes), seen.sizes[-1]
         sizes = [taps // parts for parts in range(1, taps + 1) if taps % parts == 0]
@@ -276,7 +221,7 @@ class Builder:
         sums = Numbers(Kind.I32)
         shape = (*sides, count * parts)
         x = self.node(f"{name}:parts", op(x, parts, sums), sums, shape, records)
-        total = Sum(u16(x), _weights(), u16(parts), *out.bounds)
+        total = Sum(u16(x), no_weights(), u16(parts), *out.bounds)
         records = records_of_product(np.empty((count, 0), np.int8), bias, scales)
         return self.node(name, total, out, (*sides, count), records)
 
@@ -292,10 +237,10 @@ class Builder:
         for parts in choices:
             numbers = Numbers(Kind.I8 if parts == 1 else Kind.I32)
             made = op(0, parts, numbers)
-            out = _tensor(numbers, (*shape[:-1], shape[-1] * parts))
+            out = new_tensor(numbers, (*shape[:-1], shape[-1] * parts))
             for leaf in (LEAF_BYTES, LEAF_BYTES // 4, MIN_LEAF_BYTES):
                 given, result = (replace(one, leaf=u16(leaf)) for one in (self._tensors[x], out))
-                held = made.with_constants(replace(_weights(), leaf=u16(leaf)))
+                held = made.with_constants(replace(no_weights(), leaf=u16(leaf)))
                 graph = Graph([given], [Node(name, held, result)], [u16(1)])
                 if is_judged(graph, 0) and largest_proof(graph, 0) <= PROOF_BYTES - PROOF_SPARE:
                     return parts
@@ -326,7 +271,7 @@ class Builder:
         if int(numbers.min()) < out.kind.low or int(numbers.max()) > out.kind.high:
             raise ModelRefused.at(name, f"a number is not an element of {out.kind.name}")
         records = records_of_table(numbers.astype(np.int16))
-        return self.node(name, WideTable(u16(x), _weights()), out, self._tensors[x].dims, records)
+        return self.node(name, WideTable(u16(x), no_weights()), out, self._tensors[x].dims, records)
 
     def affine(
         self, name: str, x: int, offset: Int32s, factor: Int32s, shift: int, out: Numbers
@@ -341,7 +286,7 @@ class Builder:
                 f"{channels} channels, or of {tensor.size} elements",
             )
         per_element = len(factor) != channels
-        op = Affine(u16(x), _weights(), per_element, u8(shift), *out.bounds)
+        op = Affine(u16(x), no_weights(), per_element, u8(shift), *out.bounds)
         return self.node(name, op, out, tensor.dims, records_of_norm(offset, factor))
 
     def multiply(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
@@ -358,7 +303,7 @@ class Builder:
         """Add the maximum of each window."""
         tensor = self._tensors[x]
         shape = (*sides_of(name, seen, tensor), tensor.dims[-1])
-        return self.node(name, MaxPool(u16(x), seen), _numbers(tensor), shape)
+        return self.node(name, MaxPool(u16(x), seen), numbers_of(tensor), shape)
 
     def average_pool(self, name: str, x: int, seen: Window, scale: float, out: Numbers) -> int:
         """Add the sum of each window times `scale`; include the division by the number of taps."""
@@ -399,7 +344,7 @@ class Builder:
         self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers
     ) -> int:
         """Add normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
-        op = LayerNorm(u16(x), u64(epsilon), _weights(), u8(shift))
+        op = LayerNorm(u16(x), u64(epsilon), no_weights(), u8(shift))
         return self.node(name, op, out, self._tensors[x].dims, records_of_norm(*norm))
 
     def rearrange(
@@ -407,20 +352,20 @@ class Builder:
     ) -> int:
         """Add the same elements in another order and shape."""
         op = Rearrange(u16(x), [u32(size) for size in view], [u8(axis) for axis in axes])
-        return self.node(name, op, _numbers(self._tensors[x]), shape)
+        return self.node(name, op, numbers_of(self._tensors[x]), shape)
 
     def concat(self, name: str, a: int, b: int) -> int:
         """Add rows of `a` followed by rows of `b`."""
         first, second = self._tensors[a], self._tensors[b]
         shape = (*first.dims[:-1], first.dims[-1] + second.dims[-1])
-        return self.node(name, Concat(u16(a), u16(b)), _numbers(first), shape)
+        return self.node(name, Concat(u16(a), u16(b)), numbers_of(first), shape)
 
     def slice(
         self, name: str, x: int, begin: Sequence[int], step: Sequence[int], size: Sequence[int]
     ) -> int:
         """Add `size` elements along each axis, from `begin` on and `step` apart."""
         places = ([u32(number) for number in numbers] for numbers in (begin, step, size))
-        return self.node(name, Slice(u16(x), *places), _numbers(self._tensors[x]), size)
+        return self.node(name, Slice(u16(x), *places), numbers_of(self._tensors[x]), size)
 
     def pad(
         self, name: str, x: int, before: Sequence[int], after: Sequence[int], mode: Padding
@@ -429,7 +374,7 @@ class Builder:
         tensor = self._tensors[x]
         op = Pad(u16(x), [u32(more) for more in before], [u32(more) for more in after], mode)
         shape = [sum(axis) for axis in zip(before, tensor.dims, after, strict=False)]
-        return self.node(name, op, _numbers(tensor), shape)
+        return self.node(name, op, numbers_of(tensor), shape)
 
     def resize(
         self, name: str, x: int, sides: Sequence[int], linear: bool, asymmetric: bool = False
@@ -437,11 +382,11 @@ class Builder:
         """Add an image with other sides: its nearest pixels, or linear means of them."""
         tensor = self._tensors[x]
         op = Resize(u16(x), [u32(side) for side in sides], linear, asymmetric)
-        return self.node(name, op, _numbers(tensor), (*sides, tensor.dims[-1]))
+        return self.node(name, op, numbers_of(tensor), (*sides, tensor.dims[-1]))
 
     def gather(self, name: str, ids: int, table: Int8s, zero: int = 0) -> int:
         """Add the rows of `table` with these numbers; others stand for row 0."""
-        op = Gather(u16(ids), _weights(), u32(len(table)), u32(table.shape[1]))
+        op = Gather(u16(ids), no_weights(), u32(len(table)), u32(table.shape[1]))
         shape = (*self._tensors[ids].dims, table.shape[1])
         return self.node(name, op, Numbers(Kind.I8, zero), shape, records_of_rows(table))
 
@@ -463,69 +408,9 @@ class Builder:
         tensor = self._tensors[x]
         weights.check(name, cell.gates, tensor.dims[-1])
         out, hidden = Numbers(Kind.I16 if wide else Kind.I8), weights.r.shape[1]
-        op = Scan(u16(x), _weights(), cell, u16(hidden), reverse)
+        op = Scan(u16(x), no_weights(), cell, u16(hidden), reverse)
         shape = (*tensor.dims[:-1], hidden * cell.elements_of_unit(out.kind))
         return self.node(name, op, out, shape, weights.records())
-
-    def node(
-        self,
-        name: str,
-        op: Op,
-        out: Numbers,
-        shape: Sequence[int],
-        records: Bytes2D | None = None,
-    ) -> int:
-        """Add a node of any operator; `records` are those of its constants, if it has any.
-
-        The limit of the constants is derived; root and leaves are set when the model is complete.
-        """
-        if not shape or min(shape) < 1:
-            raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
-        made = _tensor(out, shape)
-        constants = op.constants
-        if (constants is None) != (records is None):
-            raise ValueError(f"node {name!r}: constants and records come together")
-        if constants is not None and records is not None:
-            node = NodeOf(name, op, [self._tensors[tensor] for tensor in op.inputs], made)
-            limit = kernel_of(op).accumulator_limit(node, constants_of(records, op.record_tail))
-            if limit >> 31:
-                raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
-            op = op.with_constants(replace(constants, limit=u32(limit)))
-            self._records[len(self._nodes)] = records
-        self._nodes.append((name, op))
-        self._tensors.append(made)
-        return len(self._tensors) - 1
-
-    def model(
-        self, output_scale: float | Sequence[float] = 1.0, outputs: Sequence[int] | None = None
-    ) -> Model:
-        """Fit the leaves, commit to the weights and check all; ModelRefused names the node.
-
-        By default the last tensor is the only output. There is a scale for each.
-        """
-        self._outputs = [u16(tensor) for tensor in outputs or [len(self._tensors) - 1]]
-        scales = [output_scale] if isinstance(output_scale, int | float) else list(output_scale)
-        self._leave_out()
-        self._fit_leaves()
-        nodes: list[Node] = []
-        for number, (name, op) in enumerate(self._nodes):
-            node = Node(name, op, self._tensors[len(self._scales) + number])
-            weights = op.constants
-            if weights is not None:
-                root = commit_weights(self._graph(), node, self._records[number].data).root
-                node = replace(node, op=op.with_constants(replace(weights, root=root)))
-            nodes.append(node)
-        graph = Graph(self._graph().inputs, nodes, self._outputs)
-        check_graph(graph)
-        manifest = Manifest(
-            graph=graph,
-            input_scales=[u32(scale_bits(scale)) for scale in self._scales],
-            output_scales=[u32(scale_bits(scale)) for scale in scales],
-            macs=u64(macs_of(graph)),
-        )
-        model = Model(manifest, self._records)
-        check_model(model)
-        return model
 
     def _check_weights(
         self, name: str, columns: Int8s, length: int, bias: Int32s, scales: Float32s
@@ -536,97 +421,6 @@ class Builder:
             raise ModelRefused.at(name, f"{bias.size} biases for {len(columns)} channels")
         if scales.shape != (len(columns),):
             raise ModelRefused.at(name, f"{scales.size} scales for {len(columns)} channels")
-
-    def _graph(self) -> Graph:
-        first = len(self._scales)
-        pairs = zip(self._nodes, self._tensors[first:], strict=True)
-        nodes = [Node(name, op, out) for (name, op), out in pairs]
-        return Graph(self._tensors[:first], nodes, self._outputs)
-
-    def _leave_out(self) -> None:
-        """Remove the leaves of every tensor that does not need them, the last ones first.
-
-        Its reader is then verified together with its maker: a residual with its product, an
-        activation table with the layer before, a head with the projection of which it is a part.
-        """
-        reads = Counter(tensor for _, op in self._nodes for tensor in op.inputs)
-        first = len(self._scales)
-        kept = {*range(first), *self._outputs}
-        for number in range(len(self._nodes) - 1, -1, -1):
-            reader = self._nodes[number][1]
-            for tensor in reader.inputs:
-                alone = tensor not in kept and reads[tensor] == 1
-                if not alone or not may_pass(self._nodes[tensor - first][1], reader):
-                    continue
-                self._set_leaf(tensor, 0)
-                if not is_judged(self._graph(), self._end_of(number)):
-                    self._set_leaf(tensor, LEAF_BYTES)
-
-    def _end_of(self, number: int) -> int:
-        """Return the node with which a node is verified: the first committed one from it on."""
-        first = len(self._scales)
-        while not self._tensors[first + number].committed:
-            number = next(
-                at for at, (_, op) in enumerate(self._nodes) if first + number in op.inputs
-            )
-        return number
-
-    def _fit_leaves(self) -> None:
-        """Halve the leaves that are opened most in a proof, until every proof is small enough.
-
-        If leaves cannot be smaller, more tensors receive leaves. If that does not suffice,
-        `check_graph` raises the error.
-        """
-        number = 0
-        while number < len(self._nodes):
-            committed = self._tensors[len(self._scales) + number].committed
-            if not committed or largest_proof(self._graph(), number) <= PROOF_BYTES:
-                number += 1
-            elif not self._halve(number):
-                # Tensors that receive leaves are before this one: their leaves are fitted, too.
-                number = min(self._put_in(number), default=number + 1)
-
-    def _put_in(self, number: int) -> list[int]:
-        """Give leaves to all tensors that a node is verified with; return their nodes' numbers."""
-        others = group_of(self._graph(), number)[1:]
-        for other in others:
-            self._set_leaf(len(self._scales) + other, LEAF_BYTES)
-        return others
-
-    def _halve(self, number: int) -> bool:
-        """Halve the leaves that shrink the proof most. Return True if any could be halved.
-
-        Those of weights come first: they are hashed once, not for each item.
-        """
-        graph = self._graph()
-        before = largest_proof(graph, number)
-        weighted = weighted_of(graph, number)
-        if weighted is not None and weighted[1].leaf > MIN_LEAF_BYTES:
-            at, constants = weighted
-            name, op = self._nodes[at]
-            smaller = replace(constants, leaf=u16(constants.leaf // 2))
-            self._nodes[at] = (name, op.with_constants(smaller))
-            if largest_proof(self._graph(), number) < before:
-                return True
-            self._nodes[at] = (name, op)
-        found: list[tuple[int, int]] = []
-        for tensor in opened_of(graph, number):
-            leaf = int(self._tensors[tensor].leaf)
-            if leaf > MIN_LEAF_BYTES:
-                self._set_leaf(tensor, leaf // 2)
-                found.append((largest_proof(self._graph(), number), tensor))
-                self._set_leaf(tensor, leaf)
-        if not found:
-            return False
-        _, tensor = min(found)
-        self._set_leaf(tensor, int(self._tensors[tensor].leaf) // 2)
-        return True
-
-    def _set_leaf(self, tensor: int, leaf: int) -> None:
-        self._tensors[tensor] = replace(self._tensors[tensor], leaf=u16(leaf))
-
-
-# ---- helpers
 
 
 def short_lines(number: int, reach: int) -> Iterator[tuple[int, int]]:
@@ -643,15 +437,3 @@ def short_lines(number: int, reach: int) -> Iterator[tuple[int, int]]:
             shift += 1
         yield length, shift
         number, reach = -(-number // length), -(-length * reach >> shift)
-
-
-def _tensor(numbers: Numbers, shape: Sequence[int]) -> Tensor:
-    return Tensor(numbers.kind, [u32(size) for size in shape], i16(numbers.zero), u16(LEAF_BYTES))
-
-
-def _numbers(tensor: Tensor) -> Numbers:
-    return Numbers(tensor.kind, int(tensor.zero))
-
-
-def _weights() -> Weights:
-    return Weights(_NO_ROOT, u16(LEAF_BYTES), u32(0))

@@ -36,7 +36,7 @@ class MatMul(Operator, index=2):
 
     @property
     def reads_computed_rows(self) -> bool:
-        """True: rows of a softmax may be computed."""
+        """True if rows of an input may be computed: those of a softmax may."""
         return True
 
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
