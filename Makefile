@@ -263,6 +263,14 @@ weights: setup ## Measure what calls cost, and write it to the pallets' folders 
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --only "$(PALLETS)"
 	BTT_GOLDEN=write $(BIN)/pytest -q tests/unit/runtime/test_metadata.py tests/docs/test_wire_examples.py
 
+# Where `make models-demo` puts packages, slices and the model.
+DEMO ?= .models-demo
+
+.PHONY: models-demo
+models-demo: setup ## Download a published tumour model, and import it: minutes, and 80 MB of downloads
+	$(BIN)/python examples/published_model.py $(DEMO)
+	$(BIN)/btt-chain model import $(DEMO)/tumour.onnx --calibrate $(DEMO)/calibrate --compare $(DEMO)/compare -o $(DEMO)/tumour.btt
+
 .PHONY: byte-prices
 byte-prices: setup ## Measure what a byte costs in each call, and write it to docs/byte-prices.md
 	PYTHONPATH=.:tests $(BIN)/python -m bench.byte_prices

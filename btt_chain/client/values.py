@@ -60,6 +60,16 @@ class CallView:
         """The call in readable form, on one line."""
         return f"{self.name}({self.inner})"
 
+    def short_line(self, most: int) -> str:
+        """Return the call with arguments of at most `most` characters; what is cut is counted."""
+        arguments = (
+            f"{name}: {text[:most]} ... ({len(text) - most} more characters: --dry-run --json)"
+            if len(text) > most
+            else f"{name}: {text}"
+            for name, text in self.shown.items()
+        )
+        return f"{self.name}({', '.join(arguments)})"
+
 
 class Values:
     """Decoded values of one runtime's types, in the forms that programs and readers take."""

@@ -52,6 +52,8 @@ PATIENCE: Final = 120.0
 
 WIDTH: Final = 6
 """Columns of the names beside the facts of a transaction."""
+LONG_ARGUMENT: Final = 1_000
+"""Characters of an argument that are shown before a call is signed: a manifest has thousands."""
 
 WAITS: Final = {"none": "none", "best": "best", "final": "final", "inblock": "best",
                 "finalized": "final"}  # fmt: skip
@@ -347,7 +349,7 @@ class Sender:
         """Return the facts shown of a call before it is sent."""
         signing, metadata = self.signing, chain.metadata
         name = f" ({signing.name})" if signing.name else ""
-        facts: dict[str, str | list[str]] = {"call": view.line}
+        facts: dict[str, str | list[str]] = {"call": view.short_line(LONG_ARGUMENT)}
         used = names_used()
         if used:
             facts["names"] = [f"{each} is {metadata.address(used[each])}" for each in used]

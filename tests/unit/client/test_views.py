@@ -18,6 +18,7 @@ from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import InvalidAnswer, InvalidArgument
 from btt_chain.client.items import Items
 from btt_chain.client.transactions import Included
+from btt_chain.client.values import CallView
 from btt_chain.client.views import (
     ViewClient,
     event_of,
@@ -343,3 +344,12 @@ def test_the_length_of_a_slot_is_a_time_above_zero(value: Plain) -> None:
     chain = SimpleNamespace(constant={"Babe.ExpectedBlockTime": value}.__getitem__)
     with pytest.raises(InvalidAnswer, match=r"Babe\.ExpectedBlockTime"):
         _ = ViewClient(cast("Chain", chain)).slot_ms
+
+
+def test_a_long_argument_of_a_call_is_cut_and_what_is_missing_is_counted() -> None:
+    call = CallView("Models.register", {}, {"manifest": "m" * 30, "name": "net"})
+
+    assert call.line == f"Models.register(manifest: {'m' * 30}, name: net)"
+    assert call.short_line(30) == call.line
+    cut = f"{'m' * 10} ... (20 more characters: --dry-run --json)"
+    assert call.short_line(10) == f"Models.register(manifest: {cut}, name: net)"
