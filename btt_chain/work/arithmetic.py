@@ -20,6 +20,10 @@ MAX_EXPONENT: Final = 190
 """Limits of scales, 2^-63 to 2^64: no product with an accumulator is subnormal or infinite."""
 
 SHARE_BITS: Final = 32
+BYTE_SHARES: Final = 8
+"""Fraction bits of shares in elements of 8 bits."""
+WIDE_SHARES: Final = 15
+"""Fraction bits of shares in elements of 16 bits."""
 ROOT_BITS: Final = 8
 INVERSE_BITS: Final = 44
 PART_BITS: Final = 12
@@ -63,18 +67,18 @@ def requantised(accumulator: int, bits: int, zero: int, low: int, high: int) -> 
     return min(max(scaled(accumulator, bits) + zero, low), high)
 
 
-def shares(row: Sequence[int], table: Sequence[int]) -> list[int]:
-    """Return the softmax of a row in 1/256, each element at most 255.
+def shares(row: Sequence[int], table: Sequence[int], bits: int = BYTE_SHARES) -> list[int]:
+    """Return the softmax of a row in 2^-bits, each element below 1.
 
-    There is one division for each row: `2^40 // sum` is used for all its elements.
+    There is one division for each row: `2^(32 + bits) // sum` is used for all its elements.
     """
     top = max(row)
     # There are at most 256 different elements, for any length of the row.
     weights = {element: int(table[top - element]) for element in dict.fromkeys(row)}
-    inverse = (1 << (8 + SHARE_BITS)) // sum(map(weights.__getitem__, row))
+    inverse = (1 << (bits + SHARE_BITS)) // sum(map(weights.__getitem__, row))
     half = 1 << (SHARE_BITS - 1)
     found = {
-        element: min((weight * inverse + half) >> SHARE_BITS, 255)
+        element: min((weight * inverse + half) >> SHARE_BITS, (1 << bits) - 1)
         for element, weight in weights.items()
     }
     return list(map(found.__getitem__, row))

@@ -58,6 +58,7 @@ from btt_chain.work.operators import (
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.rows import zero_of_shares
 from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
     check_graph,
@@ -267,7 +268,7 @@ class Builder:
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
         """Add shares of each row; `table[d]` is the weight of an element d below the largest."""
         op = Softmax(u16(x), [u16(weight) for weight in table])
-        return self.node(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
+        return self.node(name, op, Numbers(kind, zero_of_shares(kind)), self._tensors[x].dims)
 
     def layer_norm(
         self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers

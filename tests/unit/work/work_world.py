@@ -269,7 +269,8 @@ def average_pool(rng: Generator) -> Builder:
 
 def softmax(rng: Generator) -> Builder:
     made = _start(rng, _sizes(rng, 3, 30))
-    made.softmax("softmax", 0, exponentials(float(rng.uniform(0.01, 0.5))), numbers(rng).kind)
+    kind = Kind.I16 if rng.integers(3) == 0 else numbers(rng).kind
+    made.softmax("softmax", 0, exponentials(float(rng.uniform(0.01, 0.5))), kind)
     return made
 
 
@@ -575,7 +576,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
         places = _positions(tuple(view[axis] for axis in axes))
         return [seen[tuple(at[axes.index(axis)] for axis in range(len(view)))] for at in places]
     if isinstance(op, Softmax | LayerNorm):
-        return [_by_row(op, x, source, at, rows, low, within) for at in positions]
+        return [_by_row(op, x, source, at, rows, out, within) for at in positions]
     if isinstance(op, Sum):
         values: list[int] = []
         for at in positions:
@@ -646,14 +647,15 @@ def _by_row(
     source: Tensor,
     at: tuple[int, ...],
     rows: list[bytes],
-    low: int,
+    out: Tensor,
     within: Callable[[int], int],
 ) -> int:
     row = [x[(*at[:-1], k)] for k in range(source.dims[-1])]
     if isinstance(op, Softmax):
         weigh = [int(op.table[max(row) - value]) for value in row]
-        inverse = 2**40 // sum(weigh)
-        return low + min((weigh[at[-1]] * inverse + 2**31) // 2**32, 255)
+        least, whole = (0, 2**15) if out.kind is Kind.I16 else (out.kind.low, 2**8)
+        inverse = whole * 2**32 // sum(weigh)
+        return least + min((weigh[at[-1]] * inverse + 2**31) // 2**32, whole - 1)
     offset, factor = struct.unpack("<ii", rows[at[-1]])
     count = len(row)
     deviation = count * sum(value**2 for value in row) - sum(row) ** 2 + int(op.epsilon)
