@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 MANTISSA_BITS: Final = 24
 _FRACTION_BITS: Final = 23
@@ -28,6 +28,14 @@ ROOT_BITS: Final = 8
 INVERSE_BITS: Final = 44
 PART_BITS: Final = 12
 """Fraction bits of a deviation in a normalised row: it is 2^12 parts."""
+ROW_BITS: Final = 24
+"""Significant bits of numbers of which the elements of a row with a scale of its own are made."""
+RECIPROCAL_BITS: Final = 40
+"""Fraction bits of the reciprocal of a row's largest number: with 24, it missed the peak."""
+ROW_MANTISSA: Final = 16
+MAX_ROW_NUMBER: Final = 1 << 62
+"""Bound of the absolute value of an exact number of a row: it fits 64 bits with every rounding."""
+MAX_ROW_EXPONENT: Final = (1 << 15) - 1
 _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
 
 
@@ -97,3 +105,41 @@ def normalised(
     root = max(isqrt(deviation << ROOT_BITS), 1)
     parts = ((count * row[at] - total) * ((1 << INVERSE_BITS) // root)) >> _PART_SHIFT
     return shifted(parts * factor + offset, shift)
+
+
+class RowScale(NamedTuple):
+    """The value of a step of one row: mantissa * 2^exponent."""
+
+    mantissa: int
+    exponent: int
+
+
+def row_element(number: int, largest: int, peak: int) -> int:
+    """Return the element of an exact number: `peak` times its part of the row's largest one.
+
+    `largest` is the largest absolute number of the row, below MAX_ROW_NUMBER.
+    """
+    surplus = max(0, largest.bit_length() - ROW_BITS)
+    inverse = (peak << RECIPROCAL_BITS) // max(shifted(largest, surplus), 1)
+    half = 1 << (RECIPROCAL_BITS - 1)
+    element = (shifted(number, surplus) * inverse + half) >> RECIPROCAL_BITS
+    return min(max(element, -peak), peak)
+
+
+def row_scale(largest: int, unit: RowScale, peak: int) -> RowScale:
+    """Return the scale of a row with elements up to `peak`, with a mantissa of 16 bits.
+
+    `largest` is the largest absolute number of the row, `unit` the value of the number 1.
+    """
+    surplus = max(0, largest.bit_length() - ROW_BITS)
+    step = (max(shifted(largest, surplus), 1) << ROW_MANTISSA) // peak
+    product = unit.mantissa * step
+    excess = product.bit_length() - ROW_MANTISSA
+    mantissa = product >> excess if excess >= 0 else product << -excess
+    exponent = unit.exponent + surplus + excess - ROW_MANTISSA
+    return RowScale(mantissa, min(max(exponent, -MAX_ROW_EXPONENT - 1), MAX_ROW_EXPONENT))
+
+
+def narrowed(element: int) -> int:
+    """Return an element of 16 bits, of a row with a scale of its own, as one of 8 bits."""
+    return min(max(shifted(element, 8), -127), 127)

@@ -38,10 +38,12 @@ from btt_chain.work.model import (
     constants_of,
     records_of_norm,
     records_of_product,
+    records_of_rows,
     scale_bits,
 )
 from btt_chain.work.operators import (
     Add,
+    AddRows,
     AveragePool,
     Concat,
     Conv,
@@ -49,13 +51,17 @@ from btt_chain.work.operators import (
     Linear,
     MatMul,
     MaxPool,
+    Norm,
     Op,
     Rearrange,
+    RowLinear,
     Softmax,
     Sum,
     Table,
+    ToRows,
 )
 from btt_chain.work.operators.numeric import kernel_of
+from btt_chain.work.operators.numeric.dynamic import scale_parts
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.rows import zero_of_shares
@@ -276,6 +282,35 @@ class Builder:
         """Add normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
         op = LayerNorm(u16(x), u64(epsilon), _weights(), u8(shift))
         return self.node(name, op, out, self._tensors[x].dims, records_of_norm(*norm))
+
+    def row_linear(
+        self, name: str, x: int, constants: tuple[Int8s, Int32s, Int32s, int], kind: Kind
+    ) -> int:
+        """Add rows with scales of their own times weights (`numeric.dynamic.row_weights`)."""
+        columns, bias, factors, shift = constants
+        dims = self._tensors[x].dims
+        if not columns.size or columns.shape[1] != dims[-1]:
+            raise ModelRefused.at(name, f"weights of {columns.shape} for {dims[-1]} inputs")
+        op = RowLinear(u16(x), _weights(), u8(shift))
+        records = records_of_rows(columns, bias, factors)
+        return self.node(name, op, Numbers(kind), (*dims[:-1], len(columns)), records)
+
+    def norm(
+        self, name: str, x: int, norm: tuple[Int32s, Int32s], kind: Kind, *, centred: bool
+    ) -> int:
+        """Add normalised rows times `norm[1]` in 2^-12, plus `norm[0]` in 2^-20."""
+        op = Norm(u16(x), _weights(), centred)
+        dims = self._tensors[x].dims
+        return self.node(name, op, Numbers(kind), dims, records_of_norm(*norm))
+
+    def add_rows(self, name: str, a: int, b: int, kind: Kind) -> int:
+        """Add the sum of rows with scales of their own."""
+        return self.node(name, AddRows(u16(a), u16(b)), Numbers(kind), self._tensors[a].dims)
+
+    def to_rows(self, name: str, x: int, scale: float, kind: Kind) -> int:
+        """Add rows with scales of their own, of elements whose common scale is given."""
+        op = ToRows(u16(x), *scale_parts(scale))
+        return self.node(name, op, Numbers(kind), self._tensors[x].dims)
 
     def rearrange(
         self, name: str, x: int, view: Sequence[int], axes: Sequence[int], shape: Sequence[int]

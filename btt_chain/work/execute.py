@@ -103,22 +103,27 @@ class Executor:
         """Execute one node; `tensors` holds at least its inputs, at their places."""
         kernel = self._kernels[number]
         inputs = [tensors[tensor] for tensor in kernel.op.inputs]
-        made = np.empty((len(tensors[0]), *kernel.out.dims), dtype_of(kernel.out.kind))
+        made = np.empty((len(tensors[0]), *kernel.out.stored), dtype_of(kernel.out.kind))
         if accumulators is None or not isinstance(kernel, ProductKernel):
             kernel.run(inputs, made)
             return made
-        sink = np.empty(made.shape, np.int32)
+        sink = np.empty((len(made), *kernel.out.dims), np.int32)
         accumulators[number] = sink
         kernel.multiply(inputs, made, sink)
         return made
 
-    def finish(self, number: int, accumulators: Int32s) -> Elements:
-        """Return a product's output for one item's accumulators; TypeError for other nodes."""
+    def finish(
+        self, number: int, accumulators: Int32s, inputs: Sequence[Elements] = ()
+    ) -> Elements:
+        """Return a product's output for one item's accumulators; TypeError for other nodes.
+
+        The node's inputs are needed if they are rows with scales of their own.
+        """
         kernel = self._kernels[number]
         if not isinstance(kernel, ProductKernel):
             raise TypeError(f"{type(kernel.op).__name__} has no accumulators")
-        made: Elements = np.empty(kernel.out.dims, dtype_of(kernel.out.kind))
-        kernel.finish(accumulators, made)
+        made: Elements = np.empty(kernel.out.stored, dtype_of(kernel.out.kind))
+        kernel.finish(accumulators, made, inputs)
         return made
 
     def _check(self, inputs: Inputs) -> None:
@@ -126,10 +131,10 @@ class Executor:
         if len(inputs) != len(tensors):
             raise InputRefused(f"{len(inputs)} inputs, the model takes {len(tensors)}")
         for items, tensor in zip(inputs, tensors, strict=True):
-            if items.shape[1:] != tensor.dims or items.dtype != dtype_of(tensor.kind):
+            if items.shape[1:] != tensor.stored or items.dtype != dtype_of(tensor.kind):
                 raise InputRefused(
                     f"items of {items.dtype} {items.shape[1:]}, the model takes "
-                    f"{dtype_of(tensor.kind)} {tensor.dims}"
+                    f"{dtype_of(tensor.kind)} {tensor.stored}"
                 )
             if len(items) != len(inputs[0]):
                 raise InputRefused(f"inputs of {len(inputs[0])} and {len(items)} items")

@@ -17,13 +17,17 @@ from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import Challenge, is_checked
 from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Int32s
+from btt_chain.work.operators.numeric import kernel_of
+from btt_chain.work.operators.numeric.kernel import node_of
 
 
 class Fault(NamedTuple):
-    """One element with a wrong value."""
+    """One wrong claim about an element, or about the tail of a row (`Operator.claims`)."""
 
     node: int
     element: int
+    witness: int | None = None
+    """The element that shows the claim to be wrong, if it needs one (`FraudProof.witness`)."""
 
 
 class AccumulatorsRefused(WorkError):
@@ -69,7 +73,7 @@ def first_fault_by_vectors(
                 if fault is None:
                     raise AccumulatorsRefused(f"node {node.name!r}, row {rows[0]}")
                 return fault
-            made = executor.finish(number, sums)
+            made = executor.finish(number, sums, inputs)
         else:
             made = executor.node(number, one.made)[0]
         fault = one.compare(number, made)
@@ -99,4 +103,7 @@ class _Item:
         said = next(self._said)
         self.made.append(said[None])
         wrong = np.flatnonzero(right != said)
-        return Fault(number, int(wrong[0])) if len(wrong) else None
+        if not len(wrong):
+            return None
+        node = node_of(self._graph, number)
+        return Fault(number, *kernel_of(node.op).wrong_claim(node.out, right, said, int(wrong[0])))

@@ -24,7 +24,7 @@ from btt_chain.work.graph import (
     weights_layout,
 )
 from btt_chain.work.layout import Layout, tensor_layout
-from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, Tensor
+from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, ROWS, Tensor
 
 MAX_ELEMENTS: Final = 1 << 24
 """Maximum elements of one item's tensor."""
@@ -121,6 +121,8 @@ def _check_ends(graph: Graph) -> None:
     if not all(tensor.committed for tensor in (*graph.inputs, *graph.made)):
         raise ModelRefused("inputs and outputs must have leaves")
     for number, tensor in enumerate(graph.inputs):
+        if tensor.kind in ROWS:
+            raise ModelRefused(f"input {number} has rows with scales of their own: give it one")
         _check_tensor(f"input {number}", tensor)
 
 
@@ -140,15 +142,17 @@ def largest_proof(graph: Graph, number: int) -> int:
     The node's output must be committed to.
     """
     opened = len(opened_of(graph, number))
-    size = _NUMBERS + _opened(tensor_layout(graph.nodes[number].out), 1, 1)
+    node = graph.nodes[number]
+    size = _NUMBERS + _opened(tensor_layout(node.out), *node.op.output_openings(node.out))
     # The job's tree and the item's.
     depth = len(graph.tensors).bit_length()
     size += _HASH * ((MAX_ITEMS - 1).bit_length() + opened * depth)
     size += opened * (_HASH + _OPENED_LEAF)
     constants = weighted_of(graph, number)
     if constants is not None:
-        layout = weights_layout(graph, graph.nodes[constants[0]])
-        size += _opened(layout, 1, layout.most_leaves(layout.row))
+        weighted = graph.nodes[constants[0]]
+        layout, records = weights_layout(graph, weighted), weighted.op.records_opened
+        size += _opened(layout, records, records * layout.most_leaves(layout.row))
     for at in group_of(graph, number):
         node = graph.nodes[at]
         for tensor in graph.inputs_of(node):

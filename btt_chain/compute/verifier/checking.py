@@ -268,7 +268,7 @@ class _Looking:
             number, _ = weighted
             records = (model.records[number].data, model.trees[number])
         evidence = self._evidence(item, trees)
-        proof = prove(self._graph, evidence, fault.node, fault.element, records)
+        proof = prove(self._graph, evidence, *fault[:2], records, fault.witness)
         verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
         return Finding(verdict, H256(bytes(32)), fraud=proof)
 

@@ -14,6 +14,7 @@ from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
 from btt_chain.work.operators.columns import Conv, Linear, Sum
+from btt_chain.work.operators.dynamic import AddRows, Norm, RowLinear, ToRows
 from btt_chain.work.operators.elementwise import Add, Table
 from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Rearrange
@@ -32,12 +33,17 @@ Op: TypeAlias = Annotated[
     | LayerNorm
     | Rearrange
     | Concat
-    | Sum,
+    | Sum
+    | Norm
+    | RowLinear
+    | AddRows
+    | ToRows,
     Path("btt_work::Op"),
 ]
 
 __all__ = [
     "Add",
+    "AddRows",
     "AveragePool",
     "Concat",
     "Conv",
@@ -45,9 +51,12 @@ __all__ = [
     "Linear",
     "MatMul",
     "MaxPool",
+    "Norm",
     "Op",
     "Rearrange",
+    "RowLinear",
     "Softmax",
     "Sum",
     "Table",
+    "ToRows",
 ]

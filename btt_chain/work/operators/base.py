@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, NamedTuple, Protocol, Self
 
 from btt_chain.scale import Variant
-from btt_chain.work.arithmetic import usable_scale
-from btt_chain.work.errors import ModelRefused
+from btt_chain.work.arithmetic import RowScale, row_element, row_scale, usable_scale
+from btt_chain.work.errors import ModelRefused, ProofRefused
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.tensors import BYTES, Kind, Tensor, Weights
+from btt_chain.work.tensors import BYTES, ROWS, Kind, RowTail, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
@@ -39,10 +39,26 @@ class Inputs(Protocol):
         """Return one row of a tensor."""
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
-        """Return successive elements of a committed tensor."""
+        """Return successive elements of a committed tensor; of rows with tails within one row."""
+
+    def scale(self, tensor: int, row: int) -> RowScale:
+        """Return the scale of a row; ProofRefused unless it is one that a node can make."""
+
+    def claimed(self, index: int) -> int:
+        """Return an element of the output that is judged, as it was committed to."""
+
+    def claimed_tail(self, row: int) -> RowTail:
+        """Return the tail of a row of the output that is judged, as it was committed to."""
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
+
+
+class Judgement(NamedTuple):
+    """A claim of a commitment and the right value; equal if the commitment is right."""
+
+    claimed: int
+    right: int
 
 
 class Operator(Variant, ABC):
@@ -121,7 +137,26 @@ class Operator(Variant, ABC):
         """Return the maximum absolute value of an accumulator; TypeError if there are none."""
         raise TypeError(f"{type(self).__name__} has no accumulators")
 
+    @property
+    def records_opened(self) -> int:
+        """The maximum number of records that a proof opens."""
+        return 1
+
+    def output_openings(self, out: Tensor) -> tuple[int, int]:
+        """Return the number of pieces that a proof reads of the output, and of their leaves."""
+        return 1, 1
+
     # ---- one element
+
+    def claims(self, out: Tensor) -> int:
+        """Return the number of claims that can be judged: by default one for each element."""
+        return out.size
+
+    def judged(self, claim: int, witness: int | None, out: Tensor, read: Inputs) -> Judgement:
+        """Compare a claim with its right value; ProofRefused if it takes no witness, or another."""
+        if witness is not None:
+            raise ProofRefused(f"a claim of {type(self).__name__} has no witness")
+        return Judgement(read.claimed(claim), self.element(claim, out, read))
 
     @abstractmethod
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
@@ -132,7 +167,81 @@ class Operator(Variant, ABC):
         raise TypeError(f"no rows are made of {type(self).__name__} without leaves")
 
 
+class RowOperator(Operator):
+    """An operator that makes rows with a scale of their own (kinds D8 and D16).
+
+    The elements of a row are its exact numbers, divided by the largest of them. A commitment makes
+    three kinds of claims about a row, each of which is judged from two exact numbers: an element
+    (from itself and the largest one), the scale (from the largest one), and the position of the
+    largest (refuted by a larger number, or by an equal one before it: the witness). The claims of
+    elements come first, then one for the tail of each row.
+    """
+
+    makes: ClassVar[frozenset[Kind]] = ROWS
+
+    @abstractmethod
+    def exact(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return the exact number of an element; the same unit holds for all of a row."""
+
+    @abstractmethod
+    def unit(self, row: int, out: Tensor, read: Inputs) -> RowScale:
+        """Return the value of the exact number 1 in a row."""
+
+    @property
+    def records_opened(self) -> int:
+        """Two: those of an element and of the largest one."""
+        return 2
+
+    def output_openings(self, out: Tensor) -> tuple[int, int]:
+        """Return the openings of an element and of the tail of its row."""
+        return elements_of_row(out, 1)
+
+    def claims(self, out: Tensor) -> int:
+        """Return one claim for each element and for each tail."""
+        return out.size + out.rows
+
+    def element(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return an element, by the largest number at the position that the row's tail claims."""
+        row, width = index // out.dims[-1], out.dims[-1]
+        top = read.claimed_tail(row).top
+        if top >= width:
+            raise ProofRefused(f"the largest of row {row} is claimed at {top}: prove its tail")
+        largest = abs(self.exact(row * width + top, out, read))
+        return row_element(self.exact(index, out, read), largest, out.kind.high)
+
+    def judged(self, claim: int, witness: int | None, out: Tensor, read: Inputs) -> Judgement:
+        """Judge an element, the scale of a row, or, by a witness, the position of its largest."""
+        if claim < out.size:
+            return super().judged(claim, witness, out, read)
+        row, width = claim - out.size, out.dims[-1]
+        top, scale = read.claimed_tail(row)
+        if top >= width:
+            return Judgement(top, 0)
+        largest = abs(self.exact(row * width + top, out, read))
+        if witness is None:
+            right = row_scale(largest, self.unit(row, out, read), out.kind.high)
+            return Judgement(_number(scale), _number(right))
+        if witness >= width:
+            raise ProofRefused(f"witness {witness} in a row of {width}")
+        other = abs(self.exact(row * width + witness, out, read))
+        beats = other > largest or (other == largest and witness < top)
+        return Judgement(top, witness if beats else top)
+
+
+def _number(scale: RowScale) -> int:
+    """Return a scale as one number, to compare it."""
+    return scale.mantissa << 16 | scale.exponent & 0xFFFF
+
+
 # ---- shared by the operators
+
+
+def elements_of_row(tensor: Tensor, count: int) -> tuple[int, int]:
+    """Return the openings of some elements of one row, and of its tail if it has one."""
+    layout = tensor_layout(tensor)
+    pieces = min(count + bool(tensor.kind.tail), layout.leaves_of_row)
+    leaves = count + 2 * bool(tensor.kind.tail)  # a tail may lie in two leaves
+    return pieces, min(leaves, layout.leaves_of_row)
 
 
 def whole_row(tensor: Tensor) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.rows import whole_roots
 from btt_chain.work.operators.rows import MAX_EPSILON, MAX_NORMALIZED_ROW, MAX_SHIFT
 from btt_chain.work.tensors import Kind
+from unit.work.row_world import claims_of
 from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
 
 GOLDEN = {
@@ -74,9 +75,10 @@ def test_one_element_from_bytes_equals_the_executor(kind: str, seed: int) -> Non
     reader = Whole(model, node, batch)
     output = batch.tensors[-1]
 
-    made = [element(model.graph, node, index, reader) for index in range(output[0].size)]
+    out = model.graph.nodes[node].out
+    made = [element(model.graph, node, index, reader) for index in range(out.size)]
 
-    assert made == output[0].ravel().tolist()
+    assert made == claims_of(out, output[0])
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -29,6 +29,7 @@ from btt_chain.work.model import (
 )
 from btt_chain.work.operators import (
     Add,
+    AddRows,
     AveragePool,
     Concat,
     Conv,
@@ -42,7 +43,9 @@ from btt_chain.work.operators import (
     Table,
 )
 from btt_chain.work.operators.numeric.rows import exponentials
+from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
+from unit.work.row_world import ROW_KINDS, ROW_OPERATORS, slow_rows, stored_rows
 
 NOTHING: Final = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
 """Constants without their root."""
@@ -145,6 +148,8 @@ def _windows_of(rank: int) -> Callable[[Generator], Builder]:
         made = _start(rng, shape)
         seen, pooled = _window(rng, rank), _window(rng, rank, spaced=False)
         at = made.max_pool("most", 0, pooled)
+        while min(sides_of("conv", seen, made.tensor(at))) < 1:
+            seen = _window(rng, rank)
         at = made.conv("conv", at, *weights(rng, 3, *seen.sizes, shape[-1]), seen, numbers(rng))
         ones = window((2,) * rank, pads=(1,) * (2 * rank))
         made.average_pool("mean", at, ones, 1 / 2**rank, numbers(rng))
@@ -382,6 +387,7 @@ def chained(rng: Generator) -> Builder:
 KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
     "signals": _windows_of(1),
     "volumes": _windows_of(3),
+    **ROW_KINDS,
 } | {
     maker.__name__: maker
     for maker in (
@@ -516,10 +522,15 @@ def slowly(model: Model, *inputs: Elements) -> list[Elements]:
     for number, node in enumerate(graph.nodes):
         records = model.records.get(number)
         rows = [] if records is None else [bytes(row) for row in records]
+        if isinstance(node.op, ROW_OPERATORS):
+            made.append(slow_rows(node, made, graph.tensors, rows))
+            continue
         values = _node(node, made, graph.tensors, rows)
         made.append(dict(zip(_positions(node.out.dims), values, strict=True)))
     return [
-        elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))
+        stored_rows(array, tensor)
+        if tensor.kind in (Kind.D8, Kind.D16)
+        else elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))
         for array, tensor in zip(made, graph.tensors, strict=True)
     ]
 
@@ -565,6 +576,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             for at in positions
         ]
         return [requantise(total, int(op.scale), zero, low, high) for total in totals]
+    assert not isinstance(op, AddRows)
     x, source = made[op.x], tensors[op.x]
     if isinstance(op, Table):
         raw = [op.table[x[at] & 255] for at in positions]

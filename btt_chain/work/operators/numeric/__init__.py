@@ -11,6 +11,7 @@ from typing import Final
 
 from btt_chain.work.operators import (
     Add,
+    AddRows,
     AveragePool,
     Concat,
     Conv,
@@ -18,14 +19,23 @@ from btt_chain.work.operators import (
     Linear,
     MatMul,
     MaxPool,
+    Norm,
     Op,
     Rearrange,
+    RowLinear,
     Softmax,
     Sum,
     Table,
+    ToRows,
 )
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
+from btt_chain.work.operators.numeric.dynamic import (
+    AddRowsKernel,
+    NormKernel,
+    RowLinearKernel,
+    ToRowsKernel,
+)
 from btt_chain.work.operators.numeric.elementwise import AddKernel, TableKernel
 from btt_chain.work.operators.numeric.kernel import Kernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
@@ -49,6 +59,10 @@ KERNELS: Final[Kernels] = {
     Rearrange: RearrangeKernel,
     Concat: ConcatKernel,
     Sum: SumKernel,
+    Norm: NormKernel,
+    RowLinear: RowLinearKernel,
+    AddRows: AddRowsKernel,
+    ToRows: ToRowsKernel,
 }
 
 

@@ -43,7 +43,7 @@ class ColumnsKernel(ProductKernel[C_co]):
         ]
         """By part of a sum."""
 
-    def finish(self, accumulators: Int32s, made: Elements) -> None:
+    def finish(self, accumulators: Int32s, made: Elements, inputs: Sequence[Elements] = ()) -> None:
         """Requantise by the scale of each channel."""
         requantise(accumulators, self.constants.scales, self.out, self.bounds, made)
 
@@ -55,7 +55,7 @@ class ColumnsKernel(ProductKernel[C_co]):
     @staticmethod
     def check_constants(node: NodeOf[C_co], constants: Constants) -> None:
         """Check that few weights are zero, and that all scales are usable."""
-        _check_weights(node.name, constants.columns)
+        check_weights(node.name, constants.columns)
         check_scales(node, constants)
 
 
@@ -112,13 +112,15 @@ class Columns:
 
         `room` may be overwritten.
         """
-        total = self._sums(rows, room[: len(rows)], channels)
+        total = self.sums(rows, room[: len(rows)], channels)
         if sink is not None:
             sink[...] = total
         requantise(total, self._scales[channels], self._out, self._bounds, made)
 
-    def _sums(self, rows: Float32s, room: Float32s, channels: slice) -> Float32s | Int32s:
-        """Return the sums, in float32 only if it cannot round."""
+    def sums(
+        self, rows: Float32s, room: Float32s, channels: slice = slice(None)
+    ) -> Float32s | Int32s:
+        """Return the sums of rows, each with a 1 at its end: in float32 only if it cannot round."""
         weights, step, length = self._weights[:, channels], self._step, rows.shape[1] - 1
         if self._small:
             return np.matmul(rows, weights, out=room)
@@ -154,7 +156,8 @@ def _exact_step(constants: Constants, reach: int) -> int:
     return step
 
 
-def _check_weights(name: str, columns: Int8s) -> None:
+def check_weights(name: str, columns: Int8s) -> None:
+    """Raise ModelRefused if too many weights are zero."""
     filled = int(np.count_nonzero(columns)) * 100
     if filled < MIN_DENSITY_PERCENT * columns.size:
         raise ModelRefused.at(
