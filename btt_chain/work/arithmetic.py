@@ -36,6 +36,10 @@ ROW_MANTISSA: Final = 16
 MAX_ROW_NUMBER: Final = 1 << 62
 """Bound of the absolute value of an exact number of a row: it fits 64 bits with every rounding."""
 MAX_ROW_EXPONENT: Final = (1 << 15) - 1
+FIXED_BOUND: Final = 1 << 30
+"""Numbers in fixed point are between this and its negative."""
+FIXED_BITS: Final = 46
+"""Significant bits of numbers that are multiplied by a mantissa."""
 _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
 
 
@@ -143,3 +147,15 @@ def row_scale(largest: int, unit: RowScale, peak: int) -> RowScale:
 def narrowed(element: int) -> int:
     """Return an element of 16 bits, of a row with a scale of its own, as one of 8 bits."""
     return min(max(shifted(element, 8), -127), 127)
+
+
+def fixed_point(number: int, exponent: int) -> int:
+    """Return number * 2^exponent, rounded to an integer, at most FIXED_BOUND and its negative."""
+    moved = number << min(exponent, 31) if exponent > 0 else shifted(number, -exponent)
+    return min(max(moved, -FIXED_BOUND), FIXED_BOUND)
+
+
+def fixed_value(number: int, scale: RowScale, bits: int) -> int:
+    """Return the value of `number` steps of a scale, in fixed point with so many fraction bits."""
+    surplus = max(0, abs(number).bit_length() - FIXED_BITS)
+    return fixed_point(shifted(number, surplus) * scale.mantissa, scale.exponent + surplus + bits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import log, prod, sqrt
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from btt_chain.scale import i16, u8, u16, u32, u64
 from btt_chain.work.admission import check_model
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
+from btt_chain.work.functions import Function
 from btt_chain.work.graph import (
     PROOF_BYTES,
     Graph,
@@ -44,9 +45,12 @@ from btt_chain.work.model import (
 from btt_chain.work.operators import (
     Add,
     AddRows,
+    ArgMax,
+    Attend,
     AveragePool,
     Concat,
     Conv,
+    FromRows,
     LayerNorm,
     Linear,
     MatMul,
@@ -54,14 +58,16 @@ from btt_chain.work.operators import (
     Norm,
     Op,
     Rearrange,
+    Rotate,
     RowLinear,
+    Scores,
     Softmax,
     Sum,
     Table,
     ToRows,
 )
 from btt_chain.work.operators.numeric import kernel_of
-from btt_chain.work.operators.numeric.dynamic import scale_parts
+from btt_chain.work.operators.numeric.dynamic import RowWeights, scale_parts
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.rows import zero_of_shares
@@ -284,16 +290,61 @@ class Builder:
         return self.node(name, op, out, self._tensors[x].dims, records_of_norm(*norm))
 
     def row_linear(
-        self, name: str, x: int, constants: tuple[Int8s, Int32s, Int32s, int], kind: Kind
+        self,
+        name: str,
+        x: int,
+        constants: RowWeights,
+        kind: Kind,
+        then: Function = Function.IDENTITY,
+        *,
+        gated: bool = False,
     ) -> int:
-        """Add rows with scales of their own times weights (`numeric.dynamic.row_weights`)."""
+        """Add rows with scales of their own times weights (`numeric.dynamic.row_weights`).
+
+        A gated layer has two columns for each channel, that of the function first.
+        """
         columns, bias, factors, shift = constants
         dims = self._tensors[x].dims
         if not columns.size or columns.shape[1] != dims[-1]:
             raise ModelRefused.at(name, f"weights of {columns.shape} for {dims[-1]} inputs")
-        op = RowLinear(u16(x), _weights(), u8(shift))
+        op = RowLinear(u16(x), _weights(), u8(shift), then, gated)
         records = records_of_rows(columns, bias, factors)
-        return self.node(name, op, Numbers(kind), (*dims[:-1], len(columns)), records)
+        shape = (*dims[:-1], len(columns) // op.products)
+        return self.node(name, op, Numbers(kind), shape, records)
+
+    def rotate(self, name: str, x: int, heads: int, angles: Bytes2D, kind: Kind) -> int:
+        """Add rows turned by the angles of their positions (`numeric.dynamic.rope_records`)."""
+        op = Rotate(u16(x), _weights(), u16(heads))
+        return self.node(name, op, Numbers(kind), self._tensors[x].dims, angles)
+
+    def scores(self, name: str, queries: int, keys: int, length: int, *, causal: bool) -> int:
+        """Add the distances of keys from the best one, of heads of this length."""
+        scale = scale_parts(16 / log(2) / sqrt(length))
+        op = Scores(u16(queries), u16(keys), u16(length), causal, *scale)
+        rows, width = self._tensors[queries].dims
+        shape = (width // length, rows, self._tensors[keys].dims[0])
+        return self.node(name, op, Numbers(Kind.D8), shape)
+
+    def attend(self, name: str, scores: int, values: int, scale: float, kind: Kind) -> int:
+        """Add means of values of this scale; `values` has a row for each channel."""
+        op = self._nodes[scores - len(self._scales)][1]
+        if not isinstance(op, Scores):
+            raise ModelRefused.at(name, f"tensor {scores} is not made by Scores")
+        mean = Attend(u16(scores), u16(values), *scale_parts(scale), op.causal)
+        heads, rows, _ = self._tensors[scores].dims
+        return self.node(name, mean, Numbers(kind), (rows, heads * int(op.length)))
+
+    def arg_max(self, name: str, x: int, columns: Int8s, factors: Int32s) -> int:
+        """Add the number of the column with the largest product, times its factor."""
+        op = ArgMax(u16(x), _weights(), u32(len(columns)))
+        records = records_of_rows(columns, np.zeros(len(columns), np.int32), factors)
+        shape = (*self._tensors[x].dims[:-1], 1)
+        return self.node(name, op, Numbers(Kind.I32), shape, records)
+
+    def from_rows(self, name: str, x: int, scale: float, out: Numbers) -> int:
+        """Add elements with one scale, of rows with scales of their own."""
+        op = FromRows(u16(x), *scale_parts(1 / scale))
+        return self.node(name, op, out, self._tensors[x].dims)
 
     def norm(
         self, name: str, x: int, norm: tuple[Int32s, Int32s], kind: Kind, *, centred: bool

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -107,7 +108,7 @@ class Executor:
         if accumulators is None or not isinstance(kernel, ProductKernel):
             kernel.run(inputs, made)
             return made
-        sink = np.empty((len(made), *kernel.out.dims), np.int32)
+        sink = np.empty((len(made), *kernel.op.accumulators(kernel.out)), np.int32)
         accumulators[number] = sink
         kernel.multiply(inputs, made, sink)
         return made
@@ -157,7 +158,7 @@ def stream(
     graph = executor.model.graph
     each = sum(tensor.nbytes for tensor in graph.tensors)
     if accumulators:
-        each += sum(4 * node.out.size for node in graph.nodes)
+        each += sum(4 * prod(node.op.accumulators(node.out)) for node in graph.nodes)
     count = max(1, memory // each)
     for batch in batches:
         for at in range(0, len(batch[0]), count):

@@ -13,12 +13,14 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
+from btt_chain.work.operators.attention import Attend, Scores
 from btt_chain.work.operators.columns import Conv, Linear, Sum
-from btt_chain.work.operators.dynamic import AddRows, Norm, RowLinear, ToRows
+from btt_chain.work.operators.dynamic import AddRows, FromRows, Norm, Rotate, RowLinear, ToRows
 from btt_chain.work.operators.elementwise import Add, Table
 from btt_chain.work.operators.matmul import MatMul
 from btt_chain.work.operators.moves import Concat, Rearrange
 from btt_chain.work.operators.rows import LayerNorm, Softmax
+from btt_chain.work.operators.tokens import ArgMax
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
 Op: TypeAlias = Annotated[
@@ -35,18 +37,26 @@ Op: TypeAlias = Annotated[
     | Concat
     | Sum
     | Norm
+    | Attend
+    | ArgMax
     | RowLinear
     | AddRows
-    | ToRows,
+    | ToRows
+    | FromRows
+    | Scores
+    | Rotate,
     Path("btt_work::Op"),
 ]
 
 __all__ = [
     "Add",
     "AddRows",
+    "ArgMax",
+    "Attend",
     "AveragePool",
     "Concat",
     "Conv",
+    "FromRows",
     "LayerNorm",
     "Linear",
     "MatMul",
@@ -54,7 +64,9 @@ __all__ = [
     "Norm",
     "Op",
     "Rearrange",
+    "Rotate",
     "RowLinear",
+    "Scores",
     "Softmax",
     "Sum",
     "Table",

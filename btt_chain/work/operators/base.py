@@ -133,6 +133,10 @@ class Operator(Variant, ABC):
         """True if random vectors can check the node (Freivalds)."""
         return False
 
+    def accumulators(self, out: Tensor) -> tuple[int, ...]:
+        """Return the shape of a product's accumulators of one item: by default the output's."""
+        return out.dims
+
     def accumulator_limit(self, inputs: Sequence[Tensor]) -> int:
         """Return the maximum absolute value of an accumulator; TypeError if there are none."""
         raise TypeError(f"{type(self).__name__} has no accumulators")
@@ -146,7 +150,7 @@ class Operator(Variant, ABC):
         """Return the number of pieces that a proof reads of the output, and of their leaves."""
         return 1, 1
 
-    # ---- one element
+    # ---- claims
 
     def claims(self, out: Tensor) -> int:
         """Return the number of claims that can be judged: by default one for each element."""
@@ -170,11 +174,11 @@ class Operator(Variant, ABC):
 class RowOperator(Operator):
     """An operator that makes rows with a scale of their own (kinds D8 and D16).
 
-    The elements of a row are its exact numbers, divided by the largest of them. A commitment makes
-    three kinds of claims about a row, each of which is judged from two exact numbers: an element
-    (from itself and the largest one), the scale (from the largest one), and the position of the
-    largest (refuted by a larger number, or by an equal one before it: the witness). The claims of
-    elements come first, then one for the tail of each row.
+    The elements of a row are its exact numbers, divided by the largest absolute one. A commitment
+    makes three kinds of claims about a row, each of which is judged from two exact numbers: an
+    element (from itself and the largest one), the scale (from the largest one), and the position of
+    the largest (refuted by a larger number, or by an equal one before it: the witness). The claims
+    of elements come first, then one for the tail of each row.
     """
 
     makes: ClassVar[frozenset[Kind]] = ROWS
@@ -186,6 +190,18 @@ class RowOperator(Operator):
     @abstractmethod
     def unit(self, row: int, out: Tensor, read: Inputs) -> RowScale:
         """Return the value of the exact number 1 in a row."""
+
+    def rank(self, number: int) -> int:
+        """Return the number by which the largest of a row is found."""
+        return abs(number)
+
+    def part(self, number: int, largest: int, out: Tensor) -> int:
+        """Return the element of an exact number of a row with this largest one."""
+        return row_element(number, abs(largest), out.kind.high)
+
+    def row_scale(self, largest: int, unit: RowScale, out: Tensor) -> RowScale:
+        """Return the scale of a row with this largest number."""
+        return row_scale(abs(largest), unit, out.kind.high)
 
     @property
     def records_opened(self) -> int:
@@ -206,8 +222,8 @@ class RowOperator(Operator):
         top = read.claimed_tail(row).top
         if top >= width:
             raise ProofRefused(f"the largest of row {row} is claimed at {top}: prove its tail")
-        largest = abs(self.exact(row * width + top, out, read))
-        return row_element(self.exact(index, out, read), largest, out.kind.high)
+        largest = self.exact(row * width + top, out, read)
+        return self.part(self.exact(index, out, read), largest, out)
 
     def judged(self, claim: int, witness: int | None, out: Tensor, read: Inputs) -> Judgement:
         """Judge an element, the scale of a row, or, by a witness, the position of its largest."""
@@ -217,14 +233,14 @@ class RowOperator(Operator):
         top, scale = read.claimed_tail(row)
         if top >= width:
             return Judgement(top, 0)
-        largest = abs(self.exact(row * width + top, out, read))
+        largest = self.exact(row * width + top, out, read)
         if witness is None:
-            right = row_scale(largest, self.unit(row, out, read), out.kind.high)
+            right = self.row_scale(largest, self.unit(row, out, read), out)
             return Judgement(_number(scale), _number(right))
         if witness >= width:
             raise ProofRefused(f"witness {witness} in a row of {width}")
-        other = abs(self.exact(row * width + witness, out, read))
-        beats = other > largest or (other == largest and witness < top)
+        other = self.rank(self.exact(row * width + witness, out, read))
+        beats = (other, -witness) > (self.rank(largest), -top)
         return Judgement(top, witness if beats else top)
 
 
@@ -242,6 +258,13 @@ def elements_of_row(tensor: Tensor, count: int) -> tuple[int, int]:
     pieces = min(count + bool(tensor.kind.tail), layout.leaves_of_row)
     leaves = count + 2 * bool(tensor.kind.tail)  # a tail may lie in two leaves
     return pieces, min(leaves, layout.leaves_of_row)
+
+
+def piece_of_row(tensor: Tensor, length: int) -> tuple[int, int]:
+    """Return the openings of some successive elements of one row, and of its tail if it has one."""
+    layout, tail = tensor_layout(tensor), bool(tensor.kind.tail)
+    leaves = -(-length * tensor.kind.width // layout.leaf) + 1 + 2 * tail
+    return min(1 + tail, layout.leaves_of_row), min(leaves, layout.leaves_of_row)
 
 
 def whole_row(tensor: Tensor) -> tuple[int, int]:

@@ -17,10 +17,22 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from btt_chain.work.build import Builder
+from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.functions import Function
 from btt_chain.work.graph import Node
 from btt_chain.work.model import Elements, Int8s, Int32s
-from btt_chain.work.operators import AddRows, Norm, RowLinear, ToRows
+from btt_chain.work.operators import (
+    AddRows,
+    ArgMax,
+    Attend,
+    FromRows,
+    Norm,
+    Rotate,
+    RowLinear,
+    Scores,
+    ToRows,
+)
+from btt_chain.work.operators.numeric.dynamic import rope_records, row_weights
 from btt_chain.work.recheck import Fault
 from btt_chain.work.tensors import Kind, Tensor
 
@@ -101,29 +113,133 @@ def row_block(rng: Generator) -> Builder:
     return made
 
 
+def activated_rows(rng: Generator) -> Builder:
+    """A function of a product that is small, or beyond the ends of its table."""
+    rows, inputs, outputs = _sizes(rng, 3, 12, 6)
+    made, x = _rows(rng, rows, inputs)
+    constants = dense(rng, outputs, inputs)
+    function = Function(int(rng.integers(1, 3)))
+    made.row_linear("dense", x, constants, _kind(rng), function)
+    return made
+
+
+def gated_rows(rng: Generator) -> Builder:
+    rows, inputs, outputs = _sizes(rng, 3, 12, 6)
+    made = Builder(Kind.I16, (rows, inputs))
+    x = made.to_rows("rows", 0, 2.0**-14, _kind(rng))
+    constants = row_weights(
+        rng.normal(size=(2 * outputs, inputs)) * 3, rng.normal(size=2 * outputs)
+    )
+    function = Function(int(rng.integers(3)))
+    made.row_linear("gated", x, constants, _kind(rng), function, gated=True)
+    return made
+
+
+def rotated(rng: Generator) -> Builder:
+    rows, heads, half = _sizes(rng, 4, 3, 3)
+    made, x = _rows(rng, rows, heads * half * 2)
+    made.rotate("turned", x, heads, rope_records(rows, 2 * half), _kind(rng))
+    return made
+
+
+def scores(rng: Generator) -> Builder:
+    rows, groups, heads, length = _sizes(rng, 5, 2, 2, 6)
+    made, x = _rows(rng, rows, groups * heads * length)
+    y = made.rearrange(
+        "part", 0, (rows, groups * heads * length), (0, 1), (rows, heads * groups * length)
+    )
+    keys = made.to_rows("keys", y, float(np.exp2(rng.uniform(-12, 0))), _kind(rng))
+    made.scores("scores", x, keys, length, causal=bool(rng.integers(2)))
+    return made
+
+
+def attended(rng: Generator) -> Builder:
+    """Heads in groups on the keys of their own rows, and values with a row for each channel."""
+    rows, groups, heads, length = _sizes(rng, 5, 2, 2, 4)
+    wide, narrow = groups * heads * length, groups * length
+    made = Builder(Kind.I16, (rows, 3))
+    x = made.to_rows("rows", 0, 2.0**-14, Kind.D16)
+    none = np.zeros(max(wide, narrow))
+    q, k, v = (
+        made.row_linear(name, x, row_weights(rng.normal(size=(size, 3)), none[:size]), kind)
+        for name, size, kind in (
+            ("q", wide, _kind(rng)),
+            ("k", narrow, Kind.D8),
+            ("v", narrow, Kind.D16),
+        )
+    )
+    numbers = Numbers(Kind.I8, int(rng.integers(-9, 9)))
+    v = made.from_rows("static", v, 0.03, numbers)
+    v = made.rearrange("turned", v, (rows, narrow), (1, 0), (narrow, rows))
+    t = made.scores("scores", q, k, length, causal=bool(rng.integers(2)))
+    made.attend("means", t, v, 0.03, _kind(rng))
+    return made
+
+
+def from_rows(rng: Generator) -> Builder:
+    made, x = _rows(rng, *_sizes(rng, 3, 12))
+    kind = (Kind.I8, Kind.U8, Kind.I16)[int(rng.integers(3))]
+    zero = 0 if kind is Kind.I16 else int(rng.integers(kind.low, kind.high))
+    made.from_rows("static", x, float(np.exp2(rng.uniform(-20, 8))), Numbers(kind, zero))
+    return made
+
+
+def arg_max(rng: Generator) -> Builder:
+    """Tokens of which some are equal."""
+    rows, inputs, tokens = _sizes(rng, 3, 12, 9)
+    made, x = _rows(rng, rows, inputs)
+    columns, _, factors, _ = dense(rng, tokens, inputs)
+    columns[tokens // 2 :], factors[tokens // 2 :] = columns[-1], factors[-1]
+    made.arg_max("token", x, columns, factors)
+    return made
+
+
 ROW_KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
-    maker.__name__: maker for maker in (to_rows, row_linear, add_rows, norm, row_block)
+    maker.__name__: maker
+    for maker in (
+        to_rows,
+        row_linear,
+        add_rows,
+        norm,
+        row_block,
+        activated_rows,
+        gated_rows,
+        rotated,
+        scores,
+        attended,
+        from_rows,
+        arg_max,
+    )
 }
 
 
 # ---- faults
 
 
-def fault_at(node: int, tensor: Tensor, right: Elements, said: Elements) -> Fault:
-    """Return the first fault of a tensor that was said to be `said`."""
+def fault_at(number: int, node: Node, right: Elements, said: Elements) -> Fault:
+    """Return the first fault of an output that was said to be `said`."""
+    tensor = node.out
     if tensor.kind not in ROWS:
-        return Fault(node, int(np.flatnonzero(right.ravel() != said.ravel())[0]))
+        at = int(np.flatnonzero(right.ravel() != said.ravel())[0])
+        return Fault(number, at, int(right.ravel()[at]) if isinstance(node.op, ArgMax) else None)
     width = tensor.dims[-1]
     honest, wrong = (_unpacked(tensor, one) for one in (right, said))
     for row, (mine, theirs) in enumerate(zip(honest, wrong, strict=True)):
         if mine[width] != theirs[width]:
-            return Fault(node, tensor.size + row, mine[width])
+            return Fault(number, tensor.size + row, mine[width])
         if mine[width + 1 :] != theirs[width + 1 :]:
-            return Fault(node, tensor.size + row)
+            return Fault(number, tensor.size + row)
         for at in range(width):
             if mine[at] != theirs[at]:
-                return Fault(node, row * width + at)
+                return Fault(number, row * width + at)
     raise AssertionError("nothing differs")
+
+
+def witnesses_of(node: Node, claim: int) -> list[int | None]:
+    """Return all witnesses that a claim may have."""
+    if isinstance(node.op, ArgMax):
+        return list(range(int(node.op.count)))
+    return [None, *range(node.out.dims[-1] * (claim >= node.out.size))]
 
 
 def claims_of(tensor: Tensor, stored: Elements) -> list[int]:
@@ -179,6 +295,8 @@ def quant(numbers: Sequence[int], unit: Fraction, exponent: int, peak: int) -> l
     return [*elements, top, mantissa, exponent + up]
 
 
+Source = tuple[Array, Tensor]
+"""An input with its shape."""
 Row = tuple[list[int], int, int]
 """Elements, mantissa and exponent of a row."""
 
@@ -206,7 +324,116 @@ def _linear(op: RowLinear, row: Row, records: list[bytes]) -> tuple[list[int], i
         numbers.append(
             half_even(total, lift) + moved if lift > 0 else total + half_even(moved, -lift)
         )
-    return numbers, mantissa, exponent - int(op.shift) + max(lift, 0)
+    unit = exponent - int(op.shift) + max(lift, 0)
+    if not op.gated and op.then is Function.IDENTITY:
+        return numbers, mantissa, unit
+    fixed = [_fixed(_significant(number), mantissa, unit + 12) for number in numbers]
+    if not op.gated:
+        return [_function(op.then, x) for x in fixed], 1, -12
+    gates = [_function(op.then, x) for x in fixed[::2]]
+    return [half_even(a * b, 12) for a, b in zip(gates, fixed[1::2], strict=True)], 1, -12
+
+
+def _significant(number: int) -> Fraction:
+    """A number rounded to 46 bits."""
+    down = max(0, abs(number).bit_length() - 46)
+    return Fraction(half_even(number, down) * 2**down)
+
+
+def _fixed(number: Fraction, mantissa: int, exponent: int) -> int:
+    value = round(number * mantissa * Fraction(2) ** exponent)
+    return max(-(2**30), min(2**30, value))
+
+
+def _function(function: Function, number: int) -> int:
+    """By the machine's own functions: no value of the tables is close to a half."""
+    step = half_even(number, 3)
+    if function is Function.IDENTITY or step >= 4096:
+        return number
+    x = step / 512
+    if step < -4096:
+        return 0
+    if function is Function.GELU:
+        return round(4096 * x * 0.5 * (1 + math.erf(x / math.sqrt(2))))
+    return round(4096 * x / (1 + math.exp(-x)))
+
+
+def _turned(op: Rotate, row: Row, record: bytes) -> tuple[list[int], int, int]:
+    elements, mantissa, exponent = row
+    length = len(elements) // int(op.heads)
+    half = length // 2
+    angles = struct.unpack(f"<{length}h8x", record)
+    numbers: list[int] = []
+    for start in range(0, len(elements), length):
+        head = elements[start : start + length]
+        turns = [complex(angles[at], angles[half + at]) for at in range(half)]
+        pairs = [complex(head[at], head[half + at]) * turns[at] for at in range(half)]
+        numbers += [round(pair.real) for pair in pairs] + [round(pair.imag) for pair in pairs]
+    return numbers, mantissa, exponent - 14
+
+
+def _scores(op: Scores, at: tuple[int, ...], sources: Sequence[Source]) -> list[int]:
+    """Return the elements and the tail of one query of one head."""
+    head, query = at
+    (queries, a), (keys, b) = sources
+    length, count = int(op.length), b.dims[0]
+    group = head * b.dims[-1] // a.dims[-1]
+    numbers: list[int] = []
+    mine, mantissa, exponent = _row(queries, a, (query,), narrow=True)
+    for key in range(count):
+        if op.causal and count - key < a.dims[0] - query:
+            numbers.append(-(2**50))
+            continue
+        other, more, power = _row(keys, b, (key,), narrow=True)
+        total = sum(mine[head * length + k] * other[group * length + k] for k in range(length))
+        short = half_even(total * mantissa * more, 20)
+        numbers.append(
+            _fixed(Fraction(short), int(op.mantissa), exponent + power + int(op.exponent) + 28)
+        )
+    best = max(numbers)
+    elements = [max(-127, 127 - half_even(best - number, 8)) for number in numbers]
+    return [*elements, numbers.index(best), 2**15, -19]
+
+
+def _means(op: Attend, at: tuple[int, ...], sources: Sequence[Source], width: int) -> list[int]:
+    (scores, a), (values, b) = sources
+    heads, _, count = a.dims
+    length = width // heads
+    numbers: list[int] = []
+    for channel in range(width):
+        head = channel // length
+        group = head * b.dims[0] // width
+        row = [scores[(head, *at, key)] for key in range(count)]
+        weights = [round(255 * 2.0 ** ((element - 127) / 16)) for element in row]
+        column = [
+            values[(group * length + channel % length, key)] - int(b.zero) for key in range(count)
+        ]
+        total = sum(w * x for w, x in zip(weights, column, strict=True))
+        numbers.append(math.floor(Fraction(total * 4096, sum(weights))))
+    return numbers
+
+
+def _plain(node: Node, source: Source, records: list[bytes]) -> Array:
+    """Return a tensor without tails."""
+    op, out, result = node.op, node.out, Array()
+    for at in itertools.product(*map(range, out.dims[:-1])):
+        if isinstance(op, ArgMax):
+            elements, _, _ = _row(*source, at, narrow=True)
+            columns = [struct.unpack(f"<{len(elements)}b4xI", record) for record in records]
+            sums = [
+                sum(x * w for x, w in zip(elements, column, strict=True)) * factor
+                for *column, factor in columns
+            ]
+            result[(*at, 0)] = sums.index(max(sums))
+            continue
+        assert isinstance(op, FromRows)
+        elements, mantissa, exponent = _row(*source, at)
+        for k, element in enumerate(elements):
+            value = _fixed(
+                Fraction(element * mantissa), int(op.mantissa), exponent + int(op.exponent)
+            )
+            result[(*at, k)] = max(out.kind.low, min(out.kind.high, value + int(out.zero)))
+    return result
 
 
 def _norm(op: Norm, row: Row, records: list[bytes]) -> tuple[list[int], int, int]:
@@ -230,14 +457,26 @@ def _add(rows: list[Row]) -> tuple[list[int], int, int]:
     return [sum(pair) for pair in zip(*terms, strict=True)], 1, to
 
 
-ROW_OPERATORS: Final = (ToRows, RowLinear, AddRows, Norm)
+ROW_OPERATORS: Final = (
+    ToRows, RowLinear, AddRows, Norm, Rotate, Scores, Attend, FromRows, ArgMax,
+)  # fmt: skip
 
 
 def slow_rows(node: Node, made: list[Array], tensors: list[Tensor], records: list[bytes]) -> Array:
     """Return the rows that a node makes."""
     op, out, result = node.op, node.out, Array()
     sources = [(made[number], tensors[number]) for number in op.inputs]
-    for at in itertools.product(*map(range, out.dims[:-1])):
+    if isinstance(op, FromRows | ArgMax):
+        return _plain(node, sources[0], records)
+    for number, at in enumerate(itertools.product(*map(range, out.dims[:-1]))):
+        if isinstance(op, Scores):
+            result.update({(*at, k): x for k, x in enumerate(_scores(op, at, sources))})
+            continue
+        if isinstance(op, Attend):
+            means = _means(op, at, sources, out.dims[-1])
+            row = quant(means, Fraction(int(op.mantissa)), int(op.exponent) - 12, out.kind.high)
+            result.update({(*at, k): x for k, x in enumerate(row)})
+            continue
         rows = [_row(*source, at, narrow=isinstance(op, RowLinear)) for source in sources]
         if isinstance(op, RowLinear):
             exact = _linear(op, rows[0], records)
@@ -245,6 +484,8 @@ def slow_rows(node: Node, made: list[Array], tensors: list[Tensor], records: lis
             exact = _norm(op, rows[0], records)
         elif isinstance(op, AddRows):
             exact = _add(rows)
+        elif isinstance(op, Rotate):
+            exact = _turned(op, rows[0], records[number])
         else:
             assert isinstance(op, ToRows)
             zero = int(sources[0][1].zero)

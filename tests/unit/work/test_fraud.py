@@ -35,7 +35,7 @@ from btt_chain.work.operators import MaxPool
 from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind, Tensor
-from unit.work.row_world import ROWS, fault_at
+from unit.work.row_world import ROWS, fault_at, witnesses_of
 from unit.work.work_world import (
     KINDS,
     attention,
@@ -103,7 +103,7 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
 
     fault = first_fault(Executor(model), receipt.tensors)
     out = model.graph.nodes[node].out
-    assert fault == fault_at(node, out, honest[-1], receipt.tensors[-1])
+    assert fault == fault_at(node, model.graph.nodes[node], honest[-1], receipt.tensors[-1])
     proof = receipt.proof(*fault)
 
     said = receipt.judged(proof)
@@ -126,9 +126,7 @@ def test_nothing_honest_can_be_proven(kind: str, seed: int, data: st.DataObject)
     node = nodes_of(model.graph)[place - first]
     made = model.graph.nodes[node]
     index = data.draw(st.integers(0, made.op.claims(made.out) - 1))
-    witness = None
-    if index >= made.out.size:
-        witness = data.draw(st.none() | st.integers(0, made.out.dims[-1] - 1))
+    witness = data.draw(st.sampled_from(witnesses_of(made, index)))
 
     assert first_fault(Executor(model), receipt.tensors) is None
     with pytest.raises(NotFraud, match="as claimed"):

@@ -40,6 +40,7 @@ def asked(
         "parts_of_rows",
         "wide_elements",
         "row_linear",
+        "gated_rows",
     ],
 )
 @settings(max_examples=15, deadline=None)

@@ -29,7 +29,6 @@ from btt_chain.work.model import (
 )
 from btt_chain.work.operators import (
     Add,
-    AddRows,
     AveragePool,
     Concat,
     Conv,
@@ -576,7 +575,7 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
             for at in positions
         ]
         return [requantise(total, int(op.scale), zero, low, high) for total in totals]
-    assert not isinstance(op, AddRows)
+    assert not isinstance(op, ROW_OPERATORS)
     x, source = made[op.x], tensors[op.x]
     if isinstance(op, Table):
         raw = [op.table[x[at] & 255] for at in positions]
@@ -590,15 +589,9 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
     if isinstance(op, Softmax | LayerNorm):
         return [_by_row(op, x, source, at, rows, out, within) for at in positions]
     if isinstance(op, Sum):
-        values: list[int] = []
-        for at in positions:
-            parts = int(op.parts)
-            total = sum(x[(*at[:-1], at[-1] * parts + part)] for part in range(parts))
-            bias, scale = struct.unpack("<iI", rows[at[-1]])
-            values.append(requantise(total + bias, scale, zero, int(op.low), int(op.high)))
-        return values
+        return [_summed(op, x, at, rows, zero) for at in positions]
     if isinstance(op, Linear):
-        values = []
+        values: list[int] = []
         for at in positions:
             row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
             length = -(-len(row) // int(op.parts))
@@ -609,6 +602,13 @@ def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes
         return values
     assert isinstance(op, Conv | MaxPool | AveragePool)
     return [_windowed(op, x, source, out, at, rows) for at in positions]
+
+
+def _summed(op: Sum, x: Array, at: tuple[int, ...], rows: list[bytes], zero: int) -> int:
+    parts = int(op.parts)
+    total = sum(x[(*at[:-1], at[-1] * parts + part)] for part in range(parts))
+    bias, scale = struct.unpack("<iI", rows[at[-1]])
+    return requantise(total + bias, scale, zero, int(op.low), int(op.high))
 
 
 def _product(taps: list[int], record: bytes, op: Linear | Conv, out: Tensor) -> int:

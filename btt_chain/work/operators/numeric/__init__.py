@@ -12,9 +12,12 @@ from typing import Final
 from btt_chain.work.operators import (
     Add,
     AddRows,
+    ArgMax,
+    Attend,
     AveragePool,
     Concat,
     Conv,
+    FromRows,
     LayerNorm,
     Linear,
     MatMul,
@@ -22,17 +25,22 @@ from btt_chain.work.operators import (
     Norm,
     Op,
     Rearrange,
+    Rotate,
     RowLinear,
+    Scores,
     Softmax,
     Sum,
     Table,
     ToRows,
 )
 from btt_chain.work.operators.base import Operator
+from btt_chain.work.operators.numeric.attention import AttendKernel, ScoresKernel
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
 from btt_chain.work.operators.numeric.dynamic import (
     AddRowsKernel,
+    FromRowsKernel,
     NormKernel,
+    RotateKernel,
     RowLinearKernel,
     ToRowsKernel,
 )
@@ -42,6 +50,7 @@ from btt_chain.work.operators.numeric.matmul import MatMulKernel
 from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
+from btt_chain.work.operators.numeric.tokens import ArgMaxKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
 Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
@@ -60,9 +69,14 @@ KERNELS: Final[Kernels] = {
     Concat: ConcatKernel,
     Sum: SumKernel,
     Norm: NormKernel,
+    Attend: AttendKernel,
+    ArgMax: ArgMaxKernel,
     RowLinear: RowLinearKernel,
     AddRows: AddRowsKernel,
     ToRows: ToRowsKernel,
+    FromRows: FromRowsKernel,
+    Scores: ScoresKernel,
+    Rotate: RotateKernel,
 }
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
 from btt_chain.scale import i16, u16
 from btt_chain.work.errors import ModelRefused
+from btt_chain.work.functions import (
+    FUNCTION_BITS,
+    HALF_STEPS,
+    STEP_BITS,
+    Function,
+    table_of,
+)
 from btt_chain.work.model import (
+    Bytes2D,
     Constants,
     Elements,
     Float32s,
@@ -20,9 +29,11 @@ from btt_chain.work.model import (
     Int32s,
     Int64s,
     Rows,
+    records_of_rows,
 )
-from btt_chain.work.operators import AddRows, Norm, RowLinear, ToRows
+from btt_chain.work.operators import AddRows, FromRows, Norm, Rotate, RowLinear, ToRows
 from btt_chain.work.operators.dynamic import (
+    ANGLE_BITS,
     BIAS_BITS,
     GAIN_BITS,
     MAX_ALIGNED,
@@ -31,14 +42,17 @@ from btt_chain.work.operators.dynamic import (
 )
 from btt_chain.work.operators.numeric.blocks import evenly, matrix_rows
 from btt_chain.work.operators.numeric.columns import Columns, check_weights, float_columns
-from btt_chain.work.operators.numeric.kernel import FloatFunction, NodeOf
+from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.rows import EPSILON, whole_roots
 from btt_chain.work.operators.numeric.scaled_rows import (
     RowKernel,
     Units,
+    fixed_points,
+    fixed_values,
     flat_rows,
     narrow,
+    pieces,
     rounded,
 )
 from btt_chain.work.operators.numeric.vectors import Vectors, times
@@ -57,7 +71,7 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
 
     def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
         """Multiply some rows at a time by all columns."""
-        x, width = self.node.inputs[0], self.out.dims[-1]
+        x, width = self.node.inputs[0], len(self._constants.columns)
         stored = inputs[0].reshape(-1, x.row_bytes)
         flat = made.reshape(-1, self.out.row_bytes)
         step = evenly(len(stored), matrix_rows(max(width, x.dims[-1])))
@@ -76,7 +90,7 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
         """Add the biases, and quantise the rows, whose scales are those of the input."""
         x = self.node.inputs[0]
         _, units = narrow(x, flat_rows(x, inputs[0]))
-        self._quantise(accumulators.reshape(-1, self.out.dims[-1]), units, made)
+        self._quantise(accumulators.reshape(-1, len(self._constants.columns)), units, made)
 
     def _quantise(self, sums: Float32s | Int32s, units: Units, made: Elements) -> None:
         """Write rows of sums."""
@@ -91,10 +105,21 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
             total = rounded(total, up[part, None])
             bias = self._constants.first.astype(np.int64) * inverse[part, None]
             total += rounded(bias, down[part, None])
-            unit = (exponent - int(self.op.shift) + up)[part]
-            return total, (mantissa[part], unit)
+            return self._apply(total, (mantissa[part], (exponent - int(self.op.shift) + up)[part]))
 
         self.write(made, len(sums), numbers)
+
+    def _apply(self, sums: Int64s, units: Units) -> tuple[Int64s, Units]:
+        """Return a function of sums, and the unit of its results."""
+        op = self.op
+        if not op.in_fixed_point:
+            return sums, units
+        numbers = fixed_values(sums, units, FUNCTION_BITS)
+        result = apply_function(op.then, numbers[:, :: op.products])
+        if op.gated:
+            result = rounded(result * numbers[:, 1::2], FUNCTION_BITS)
+        ones = np.ones(len(sums), np.int64)
+        return result, (ones, ones * -FUNCTION_BITS)
 
     @staticmethod
     def by_vectors(
@@ -122,13 +147,28 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
     def in_floats(node: NodeOf[RowLinear], rng: Generator) -> FloatFunction:
         """Return rows times weights, plus bias."""
         columns, bias = float_columns(node.inputs[0].dims[-1], node.out, rng)
+        gates = columns[:, ::-1].copy() if node.op.gated else None
 
         def run(inputs: Sequence[Float32s]) -> Float32s:
             result: Float32s = np.matmul(inputs[0], columns)
             result += bias
+            if node.op.then is not Function.IDENTITY:
+                result /= 1 + np.exp(-result)
+            if gates is not None:
+                result *= np.matmul(inputs[0], gates)
             return result
 
         return run
+
+
+def apply_function(function: Function, numbers: Int64s) -> Int64s:
+    """Return `functions.applied` of numbers."""
+    if function is Function.IDENTITY:
+        return numbers
+    step = rounded(numbers, FUNCTION_BITS - STEP_BITS)
+    table = np.array(table_of(function), np.int64)
+    values = table[np.clip(step, -HALF_STEPS, HALF_STEPS - 1) + HALF_STEPS]
+    return np.where(step >= HALF_STEPS, numbers, np.where(step < -HALF_STEPS, 0, values))
 
 
 def narrow_tensor(node: NodeOf[RowLinear]) -> Tensor:
@@ -145,13 +185,80 @@ WEIGHT_BITS: Final = 15
 """Bits of the largest factor of a channel."""
 
 
-def row_weights(weights: Float64s, bias: Float64s) -> tuple[Int8s, Int32s, Int32s, int]:
+RowWeights: TypeAlias = tuple[Int8s, Int32s, Int32s, int]
+"""Columns, biases, factors and the shift of a `RowLinear`."""
+
+
+def row_weights(weights: Float64s, bias: Float64s) -> RowWeights:
     """Return columns, biases, factors and the shift of a `RowLinear`, of real numbers."""
     scales = np.maximum(np.abs(weights).max(axis=1) / 127, 1e-12)
     columns = np.rint(weights / scales[:, None]).astype(np.int8)
     shift = WEIGHT_BITS - int(np.ceil(np.log2(scales.max())))
     factors = np.maximum(np.rint(np.ldexp(scales, shift)), 1).astype(np.int32)
     return columns, np.rint(np.ldexp(bias, BIAS_BITS)).astype(np.int32), factors, shift
+
+
+class FromRowsKernel(Kernel[FromRows]):
+    """Elements with one scale, prepared for execution."""
+
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Scale some rows at a time."""
+        rows, out = flat_rows(self.node.inputs[0], inputs[0]), self.out
+        flat = made.reshape(-1, out.dims[-1])
+        for part in pieces(len(flat), flat.shape[1]):
+            mantissa = rows.mantissa[part, None] * np.int64(self.op.mantissa)
+            exponent = rows.exponent[part, None] + np.int64(self.op.exponent)
+            numbers = fixed_points(rows.elements[part] * mantissa, exponent)
+            flat[part] = np.clip(numbers + int(out.zero), out.kind.low, out.kind.high)
+
+    @staticmethod
+    def in_floats(node: NodeOf[FromRows], rng: Generator) -> FloatFunction:
+        """Return the rows."""
+        return lambda inputs: inputs[0].copy()
+
+
+class RotateKernel(RowKernel[Rotate]):
+    """A rotation of pairs, prepared for execution."""
+
+    def __init__(self, node: NodeOf[Rotate], constants: Constants | None) -> None:
+        super().__init__(node, constants)
+        if constants is None:
+            raise TypeError(f"node {node.name!r} needs its cosines and sines")
+        angles = constants.columns.view("<i2").astype(np.int64)
+        half = angles.shape[1] // 2
+        self._cosines, self._sines = angles[:, None, :half], angles[:, None, half:]
+
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Turn the pairs of one item at a time."""
+        for at, item in enumerate(inputs[0]):
+            self.write(made[at], self.out.rows, partial(self._turned, item))
+
+    def _turned(self, item: Elements, part: slice) -> tuple[Int64s, Units]:
+        x = self.node.inputs[0]
+        rows = flat_rows(x, item)
+        cosines, sines = self._cosines[part], self._sines[part]
+        elements = rows.elements[part].astype(np.int64)
+        pairs = elements.reshape(len(elements), int(self.op.heads), 2, -1)
+        first, second = pairs[:, :, 0], pairs[:, :, 1]
+        turned = np.stack(
+            (first * cosines - second * sines, second * cosines + first * sines), axis=2
+        )
+        exponent = rows.exponent[part].astype(np.int64) - ANGLE_BITS
+        return turned.reshape(elements.shape), (rows.mantissa[part].astype(np.int64), exponent)
+
+    @staticmethod
+    def in_floats(node: NodeOf[Rotate], rng: Generator) -> FloatFunction:
+        """Return the rows, with two multiplications for each element."""
+        return lambda inputs: inputs[0] * np.float32(0.6) + inputs[0] * np.float32(0.8)
+
+
+def rope_records(rows: int, length: int, base: float = 10_000.0) -> Bytes2D:
+    """Return the records of a `Rotate` for positions from 0 on, of heads of this length."""
+    angles = np.arange(rows)[:, None] * base ** (-np.arange(length // 2) / (length // 2))
+    turns = np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
+    numbers = np.rint(np.ldexp(turns, ANGLE_BITS)).astype("<i2")
+    nothing = np.zeros(rows, np.int32)
+    return records_of_rows(numbers.view(np.int8), nothing, nothing)
 
 
 class AddRowsKernel(RowKernel[AddRows]):

@@ -11,12 +11,14 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from btt_chain.work.arithmetic import (
+    FIXED_BITS,
+    FIXED_BOUND,
     MAX_ROW_EXPONENT,
     RECIPROCAL_BITS,
     ROW_BITS,
     ROW_MANTISSA,
 )
-from btt_chain.work.model import Elements, Int64s, Rows, rows_of, store_rows
+from btt_chain.work.model import Elements, Float32s, Int64s, Rows, rows_of, store_rows
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import Kernel, O_co
 from btt_chain.work.tensors import Kind, Tensor
@@ -49,6 +51,36 @@ def bit_lengths(numbers: Int64s) -> Int64s:
         high > 0, 31 + np.frexp(high.astype(np.float64))[1], np.frexp(numbers.astype(np.float64))[1]
     ).astype(np.int64)
     return lengths
+
+
+def fixed_points(numbers: Int64s, exponents: Int64s | int) -> Int64s:
+    """Return `arithmetic.fixed_point` of numbers up to 2^62."""
+    up = np.clip(exponents, 0, 31)
+    bound = FIXED_BOUND >> up
+    moved = np.clip(rounded(numbers, np.maximum(-exponents, 0)), -bound - 1, bound + 1)
+    fixed: Int64s = np.clip(moved << up, -FIXED_BOUND, FIXED_BOUND)
+    return fixed
+
+
+def fixed_values(numbers: Int64s, units: Units, bits: int) -> Int64s:
+    """Return `arithmetic.fixed_value` of the numbers of rows."""
+    mantissa, exponent = units
+    surplus = np.maximum(bit_lengths(np.abs(numbers)) - FIXED_BITS, 0)
+    products = rounded(numbers, surplus) * mantissa[:, None]
+    return fixed_points(products, exponent[:, None] + bits + surplus)
+
+
+EXACT_LENGTH: Final = 1 << 10
+"""Up to this length float32 adds products of two numbers of 7 bits exactly."""
+
+
+def exact_products(a: Float32s, b: Float32s) -> Int64s:
+    """Return rows of `a` times rows of `b`, all numbers of at most 7 bits and a sign."""
+    total = np.zeros((*a.shape[:-1], b.shape[-2]), np.int64)
+    for at in range(0, a.shape[-1], EXACT_LENGTH):
+        part = slice(at, at + EXACT_LENGTH)
+        total += np.matmul(a[..., part], b[..., part].swapaxes(-1, -2)).astype(np.int64)
+    return total
 
 
 def quantise_rows(numbers: Int64s, units: Units, out: Tensor) -> Rows:
