@@ -81,6 +81,7 @@ from btt_chain.work.shapes import (
 from btt_chain.work.tensors import (
     LEAF_BYTES,
     MIN_LEAF_BYTES,
+    RECORD_TAIL,
     Axis,
     Kind,
     Tensor,
@@ -315,6 +316,11 @@ class Builder:
     def rotate(self, name: str, x: int, heads: int, angles: Bytes2D, kind: Kind) -> int:
         """Add rows turned by the angles of their positions (`numeric.dynamic.rope_records`)."""
         op = Rotate(u16(x), _weights(), u16(heads))
+        rows, width = self._tensors[x].rows, self._tensors[x].dims[-1]
+        if heads < 1 or width % (2 * heads):
+            raise ModelRefused.at(name, f"{heads} heads in rows of {width}: heads are pairs")
+        if angles.shape != (rows, 2 * width // heads + RECORD_TAIL):
+            raise ModelRefused.at(name, f"angles of {angles.shape} for {rows} rows")
         return self.node(name, op, Numbers(kind), self._tensors[x].dims, angles)
 
     def scores(self, name: str, queries: int, keys: int, length: int, *, causal: bool) -> int:
@@ -336,7 +342,10 @@ class Builder:
 
     def arg_max(self, name: str, x: int, columns: Int8s, factors: Int32s) -> int:
         """Add the number of the column with the largest product, times its factor."""
-        op = ArgMax(u16(x), _weights(), u32(len(columns)))
+        # Two records are opened: small leaves, which are hashed once, make a small proof.
+        leaf = 1 << max(columns.shape[1] + RECORD_TAIL - 1, MIN_LEAF_BYTES - 1).bit_length()
+        weights = replace(_weights(), leaf=u16(min(leaf, LEAF_BYTES)))
+        op = ArgMax(u16(x), weights, u32(len(columns)))
         records = records_of_rows(columns, np.zeros(len(columns), np.int32), factors)
         shape = (*self._tensors[x].dims[:-1], 1)
         return self.node(name, op, Numbers(Kind.I32), shape, records)

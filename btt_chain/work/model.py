@@ -82,13 +82,19 @@ def quantised(manifest: Manifest, items: NDArray[np.floating], number: int = 0) 
 
 def real_outputs(manifest: Manifest, outputs: Elements, number: int = 0) -> Float32s:
     """Return the real values of an output."""
-    tensor = manifest.graph.made[number]
+    return real_values(manifest.graph.made[number], manifest.output_scales[number], outputs)
+
+
+def real_values(tensor: Tensor, scale: int, stored: Elements) -> Float32s:
+    """Return the real values of a tensor of items; rows with scales of their own need no other.
+
+    `scale` is the bits of the scale.
+    """
     if tensor.kind in ROWS:
-        rows = rows_of(tensor, outputs)
+        rows = rows_of(tensor, stored)
         steps = np.ldexp(rows.mantissa.astype(np.float64), rows.exponent)
         return (rows.elements * steps[..., None]).astype(np.float32)
-    zero = np.float32(tensor.zero)
-    return (outputs.astype(np.float32) - zero) * _scale(manifest.output_scales[number])
+    return (stored.astype(np.float32) - np.float32(tensor.zero)) * _scale(scale)
 
 
 class Rows(NamedTuple):

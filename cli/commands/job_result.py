@@ -110,15 +110,15 @@ def _outputs(record: Record, raw: bytes) -> list[NDArray[np.float32]]:
     """Return the real values of each output, the items along the first axis."""
     import numpy as np
 
-    from btt_chain.work.model import dtype_of
+    from btt_chain.work.model import dtype_of, real_values
 
     items = np.frombuffer(raw, np.uint8).reshape(-1, record.output_bytes)
     reals: list[NDArray[np.float32]] = []
     start = 0
     for tensor, bits in zip(record.outputs, record.output_scales, strict=True):
         part = np.ascontiguousarray(items[:, start : start + tensor.nbytes])
-        numbers = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.dims).astype(np.float32)
-        reals.append((numbers - np.float32(tensor.zero)) * np.uint32(bits).view(np.float32))
+        stored = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.stored)
+        reals.append(real_values(tensor, bits, stored))
         start += tensor.nbytes
     return reals
 
