@@ -106,7 +106,7 @@ class AttendKernel(RowKernel[Attend]):
             for head in range(heads):
                 means = weights[head] @ by_group[head * groups // heads].T
                 whole = weights[head].sum(axis=1, keepdims=True).astype(np.int64)
-                numbers[:, head] = (means.astype(np.int64) << MEAN_BITS) // whole
+                numbers[:, head] = (means.astype(np.int64) << MEAN_BITS) // np.maximum(whole, 1)
             self._write(numbers.reshape(self.out.dims), units, made[at])
 
     def _write(self, numbers: Int64s, unit: tuple[int, int], made: Elements) -> None:

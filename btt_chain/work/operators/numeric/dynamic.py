@@ -67,6 +67,7 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
         if constants is None:
             raise TypeError(f"node {node.name!r} needs its weights")
         self._constants = constants
+        self._bias = constants.first.astype(np.int64) if constants.first.any() else None
         self._columns = Columns(_without_bias(constants), narrow_tensor(node), node.out, (0, 0))
 
     def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
@@ -103,8 +104,8 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
             total = sums[part].astype(np.int64)
             total *= self._constants.second
             total = rounded(total, up[part, None])
-            bias = self._constants.first.astype(np.int64) * inverse[part, None]
-            total += rounded(bias, down[part, None])
+            if self._bias is not None:
+                total += rounded(self._bias * inverse[part, None], down[part, None])
             return self._apply(total, (mantissa[part], (exponent - int(self.op.shift) + up)[part]))
 
         self.write(made, len(sums), numbers)

@@ -32,12 +32,13 @@ _MAX_SHIFT: Final = 63
 
 def rounded(numbers: Int64s, shift: Int64s | int) -> Int64s:
     """Return `arithmetic.shifted` of numbers up to 2^62, for shifts of 0 or more."""
+    if not np.any(shift):
+        return numbers.copy()
     shift = np.minimum(shift, _MAX_SHIFT)
-    quotient = numbers >> shift
     # Just below a half, and the rest of it where the quotient is odd.
     half = np.where(shift > 0, (np.int64(1) << np.maximum(shift, 1) - 1) - 1, 0)
-    quotient &= np.int64(1)
-    quotient &= shift > 0
+    quotient = numbers >> shift
+    quotient &= np.minimum(shift, 1)
     quotient += numbers
     quotient += half
     quotient >>= shift
