@@ -336,7 +336,7 @@ class Builder:
         op = self._nodes[scores - len(self._scales)][1]
         if not isinstance(op, Scores):
             raise ModelRefused.at(name, f"tensor {scores} is not made by Scores")
-        mean = Attend(u16(scores), u16(values), *scale_parts(scale), op.causal)
+        mean = Attend(u16(scores), u16(values), *scale_parts(scale))
         heads, rows, _ = self._tensors[scores].dims
         return self.node(name, mean, Numbers(kind), (rows, heads * int(op.length)))
 

@@ -143,8 +143,6 @@ class Attend(RowOperator, index=22):
     mantissa: u16
     """The scale of the values is mantissa * 2^exponent."""
     exponent: i16
-    causal: bool
-    """True if the scores are those of keys that are seen in part, of which the work is less."""
 
     reads: ClassVar[frozenset[Kind]] = BYTES | {Kind.D8}
 
@@ -170,9 +168,12 @@ class Attend(RowOperator, index=22):
         expect(name, out, (queries, channels))
 
     def macs(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return one multiplication for each channel of a head, for each key that is seen."""
+        """Return one multiplication for each channel of a head, for each key that is surely seen.
+
+        The scores do not show whether they are causal, so the work is that of causal ones.
+        """
         scores = inputs[0]
-        return keys_seen(scores, causal=self.causal) * (out.dims[-1] // scores.dims[0])
+        return keys_seen(scores, causal=True) * (out.dims[-1] // scores.dims[0])
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of two rows."""
@@ -207,5 +208,6 @@ def weights_of(elements: Sequence[int]) -> list[int]:
 def keys_seen(scores: Tensor, *, causal: bool) -> int:
     """Return the number of keys that all queries of all heads see."""
     heads, queries, keys = scores.dims
-    unseen = queries * (queries - 1) // 2 if causal else 0
+    least = min(queries, keys)
+    unseen = least * (least - 1) // 2 if causal else 0
     return heads * (queries * keys - unseen)

@@ -180,6 +180,18 @@ def test_no_query_before_a_key_sees_it() -> None:
     assert not np.array_equal(one[ROWS // 2 :], other[ROWS // 2 :])
 
 
+def test_the_work_of_attention_is_counted_once_for_each_key_that_is_seen() -> None:
+    rng = np.random.default_rng(15)
+    graph = block(matrices(rng)).graph
+    macs = {node.name: node.op.macs(graph.inputs_of(node), node.out) for node in graph.nodes}
+    seen = HEADS * ROWS * (ROWS + 1) // 2
+
+    assert macs["scores"] == macs["means"] == seen * HEAD
+    assert macs["gated"] == ROWS * WIDTH * INNER * 2
+    assert macs["token"] == ROWS * WIDTH * TOKENS
+    assert macs["q"] == ROWS * WIDTH * WIDTH
+
+
 # ---- tokens
 
 
@@ -333,7 +345,7 @@ def test_heads_and_rows_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ModelRefused, match="tensor 1 is not made by Scores"):
         made.attend("means", x, 0, 1.0, Kind.D8)
     made = scores(4, 12, 4, causal=True)
-    bare = Attend(u16(4), u16(0), *scale_parts(1.0), causal=True)
+    bare = Attend(u16(4), u16(0), *scale_parts(1.0))
     made.node("means", bare, Numbers(Kind.D8), (4, 12))
     with pytest.raises(ModelRefused, match=r"scores of \(3, 4, 4\) of values of \(4, 12\)"):
         made.model()
