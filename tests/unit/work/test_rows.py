@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u8, u16, u32
+from btt_chain.scale import encode, u8, u16, u32
 from btt_chain.work.arithmetic import MAX_ROW_NUMBER, RowScale, row_element, row_scale, shifted
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.errors import ModelRefused, NotFraud, ProofRefused
 from btt_chain.work.execute import Executor
-from btt_chain.work.fraud import Reader, judged
+from btt_chain.work.fraud import FraudProof, Reader, judged
 from btt_chain.work.functions import Function
 from btt_chain.work.model import (
     Constants,
@@ -33,10 +33,11 @@ from btt_chain.work.model import (
 )
 from btt_chain.work.operators import RowLinear, ToRows
 from btt_chain.work.operators.dynamic import MAX_NORMALIZED
-from btt_chain.work.operators.numeric.dynamic import RowLinearKernel, row_weights
+from btt_chain.work.operators.numeric.dynamic import RowLinearKernel, rope_records, row_weights
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.scaled_rows import bit_lengths, quantise_rows, rounded
 from btt_chain.work.recheck import Fault, first_fault
+from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind, Tensor, Weights
 from unit.work.row_world import ROW_KINDS, ROWS, dense, quant, witnesses_of
 from unit.work.test_fraud import Receipt
@@ -354,6 +355,34 @@ def test_a_claim_that_cannot_be_judged_is_refused() -> None:
             Receipt(model, said).proof(1, claim, witness)
     receipt = Receipt(model, [*tensors[:2], outside])
     assert receipt.judged(receipt.proof(1, out.size)).claimed == 9
+
+
+@pytest.mark.parametrize("width", [2042, 2046, 4090, 4094, 6142])
+@pytest.mark.parametrize("kind", ROWS)
+def test_proofs_of_rows_in_several_leaves_are_within_their_bound(kind: Kind, width: int) -> None:
+    """Also where the tail lies in two leaves, far from the element and from the largest one."""
+    made = Builder(Kind.I16, (2, width))
+    x = made.to_rows("rows", 0, 1.0, kind)
+    y = made.to_rows("others", 0, 2.0**-5, Kind.D16)
+    at = made.add_rows("sum", x, y, kind)
+    turned = made.rotate("turned", at, 1, rope_records(2, width), kind)
+    made.from_rows("static", turned, 100.0, Numbers(Kind.I16))
+    model = made.model()
+    items = np.random.default_rng(width).integers(-99, 99, (1, 2, width)).astype(np.int16)
+    items[0, :, width // 2 + 1] = 32767
+    honest = Executor(model).run(items).committed(0)
+    for place, number in enumerate(nodes_of(model.graph), start=1):
+        out = model.graph.nodes[number].out
+        for claim in (1, out.size - 1, *range(out.size, model.graph.nodes[number].op.claims(out))):
+            receipt = Receipt(model, honest)
+            proof = receipt.proof(number, claim)
+            assert len(encode(FraudProof, proof)) <= largest_proof(model.graph, number)
+            with pytest.raises(NotFraud):
+                receipt.judged(proof)
+        wrong = honest[place].copy()
+        wrong.reshape(-1).view(np.uint8)[0] ^= 1
+        receipt = Receipt(model, [*honest[:place], wrong, *honest[place + 1 :]])
+        assert receipt.judged(receipt.proof(number, 0))
 
 
 # ---- models
