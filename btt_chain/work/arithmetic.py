@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from math import isqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 MANTISSA_BITS: Final = 24
 _FRACTION_BITS: Final = 23
@@ -21,10 +21,26 @@ MAX_EXPONENT: Final = 190
 """Limits of scales, 2^-63 to 2^64: no product with an accumulator is subnormal or infinite."""
 
 SHARE_BITS: Final = 32
+BYTE_SHARES: Final = 8
+"""Fraction bits of shares in elements of 8 bits."""
+WIDE_SHARES: Final = 15
+"""Fraction bits of shares in elements of 16 bits."""
 ROOT_BITS: Final = 8
 INVERSE_BITS: Final = 44
 PART_BITS: Final = 12
 """Fraction bits of a deviation in a normalised row: it is 2^12 parts."""
+ROW_BITS: Final = 24
+"""Significant bits of numbers of which the elements of a row with a scale of its own are made."""
+RECIPROCAL_BITS: Final = 40
+"""Fraction bits of the reciprocal of a row's largest number: with 24, it missed the peak."""
+ROW_MANTISSA: Final = 16
+MAX_ROW_NUMBER: Final = 1 << 62
+"""Bound of the absolute value of an exact number of a row: it fits 64 bits with every rounding."""
+MAX_ROW_EXPONENT: Final = (1 << 15) - 1
+FIXED_BOUND: Final = 1 << 30
+"""Numbers in fixed point are between this and its negative."""
+FIXED_BITS: Final = 46
+"""Significant bits of numbers that are multiplied by a mantissa."""
 _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
 
 GATE_BITS: Final = 9
@@ -73,18 +89,18 @@ def requantised(accumulator: int, bits: int, zero: int, low: int, high: int) -> 
     return min(max(scaled(accumulator, bits) + zero, low), high)
 
 
-def shares(row: Sequence[int], table: Sequence[int]) -> list[int]:
-    """Return the softmax of a row in 1/256, each element at most 255.
+def shares(row: Sequence[int], table: Sequence[int], bits: int = BYTE_SHARES) -> list[int]:
+    """Return the softmax of a row in 2^-bits, each element below 1.
 
-    There is one division for each row: `2^40 // sum` is used for all its elements.
+    There is one division for each row: `2^(32 + bits) // sum` is used for all its elements.
     """
     top = max(row)
     # There are at most 256 different elements, for any length of the row.
     weights = {element: int(table[top - element]) for element in dict.fromkeys(row)}
-    inverse = (1 << (8 + SHARE_BITS)) // sum(map(weights.__getitem__, row))
+    inverse = (1 << (bits + SHARE_BITS)) // sum(map(weights.__getitem__, row))
     half = 1 << (SHARE_BITS - 1)
     found = {
-        element: min((weight * inverse + half) >> SHARE_BITS, 255)
+        element: min((weight * inverse + half) >> SHARE_BITS, (1 << bits) - 1)
         for element, weight in weights.items()
     }
     return list(map(found.__getitem__, row))
@@ -136,3 +152,53 @@ def logistic(argument: int) -> int:
 def hyperbolic(argument: int) -> int:
     """Return the hyperbolic tangent of a number in 1/512, in 1/32,767."""
     return 2 * logistic(2 * argument) - GATE_ONE
+
+
+class RowScale(NamedTuple):
+    """The value of a step of one row: mantissa * 2^exponent."""
+
+    mantissa: int
+    exponent: int
+
+
+def row_element(number: int, largest: int, peak: int) -> int:
+    """Return the element of an exact number: `peak` times its part of the row's largest one.
+
+    `largest` is the largest absolute number of the row, below MAX_ROW_NUMBER.
+    """
+    surplus = max(0, largest.bit_length() - ROW_BITS)
+    inverse = (peak << RECIPROCAL_BITS) // max(shifted(largest, surplus), 1)
+    half = 1 << (RECIPROCAL_BITS - 1)
+    element = (shifted(number, surplus) * inverse + half) >> RECIPROCAL_BITS
+    return min(max(element, -peak), peak)
+
+
+def row_scale(largest: int, unit: RowScale, peak: int) -> RowScale:
+    """Return the scale of a row with elements up to `peak`, with a mantissa of 16 bits.
+
+    `largest` is the largest absolute number of the row, `unit` the value of the number 1.
+    """
+    surplus = max(0, largest.bit_length() - ROW_BITS)
+    step = (max(shifted(largest, surplus), 1) << ROW_MANTISSA) // peak
+    product = unit.mantissa * step
+    excess = product.bit_length() - ROW_MANTISSA
+    mantissa = product >> excess if excess >= 0 else product << -excess
+    exponent = unit.exponent + surplus + excess - ROW_MANTISSA
+    return RowScale(mantissa, min(max(exponent, -MAX_ROW_EXPONENT - 1), MAX_ROW_EXPONENT))
+
+
+def narrowed(element: int) -> int:
+    """Return an element of 16 bits, of a row with a scale of its own, as one of 8 bits."""
+    return min(max(shifted(element, 8), -127), 127)
+
+
+def fixed_point(number: int, exponent: int) -> int:
+    """Return number * 2^exponent, rounded to an integer, at most FIXED_BOUND and its negative."""
+    moved = number << min(exponent, 31) if exponent > 0 else shifted(number, -exponent)
+    return min(max(moved, -FIXED_BOUND), FIXED_BOUND)
+
+
+def fixed_value(number: int, scale: RowScale, bits: int) -> int:
+    """Return the value of `number` steps of a scale, in fixed point with so many fraction bits."""
+    surplus = max(0, abs(number).bit_length() - FIXED_BITS)
+    return fixed_point(shifted(number, surplus) * scale.mantissa, scale.exponent + surplus + bits)

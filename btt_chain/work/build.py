@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from btt_chain.scale import u8, u16, u32, u64
-from btt_chain.work.draft import Draft, Numbers, new_tensor, no_weights, numbers_of
+from btt_chain.work.build_rows import RowBuilder
+from btt_chain.work.draft import Numbers, new_tensor, no_weights, numbers_of
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import (
     PROOF_BYTES,
@@ -61,6 +62,7 @@ from btt_chain.work.operators.elementwise import TABLE_ENTRIES
 from btt_chain.work.operators.moves import Padding
 from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.scan import ScanWeights
+from btt_chain.work.operators.rows import zero_of_shares
 from btt_chain.work.operators.scan import Cell
 from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
@@ -103,7 +105,7 @@ def window(
     return Window([Axis(*map(u16, axis)) for axis in zip(*columns, strict=True)])
 
 
-class Builder(Draft):
+class Builder(RowBuilder):
     """A draft with a method for each operator."""
 
     def linear(
@@ -338,7 +340,7 @@ class Builder(Draft):
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
         """Add shares of each row; `table[d]` is the weight of an element d below the largest."""
         op = Softmax(u16(x), [u16(weight) for weight in table])
-        return self.node(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
+        return self.node(name, op, Numbers(kind, zero_of_shares(kind)), self._tensors[x].dims)
 
     def layer_norm(
         self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -109,11 +110,11 @@ class Executor:
         """Execute one node; `tensors` holds at least its inputs, at their places."""
         kernel = self._kernels[number]
         inputs = [tensors[tensor] for tensor in kernel.op.inputs]
-        made = np.empty((len(tensors[0]), *kernel.out.dims), dtype_of(kernel.out.kind))
+        made = np.empty((len(tensors[0]), *kernel.out.stored), dtype_of(kernel.out.kind))
         if accumulators is None or not isinstance(kernel, ProductKernel):
             kernel.run(inputs, made)
             return made
-        sink = np.empty(made.shape, np.int32)
+        sink = np.empty((len(made), *kernel.op.accumulators(kernel.out)), np.int32)
         accumulators[number] = sink
         kernel.multiply(inputs, made, sink)
         return made
@@ -129,17 +130,29 @@ class Executor:
         kernel.recompute([tensors[tensor] for tensor in kernel.op.inputs], claimed, made)
         return made
 
-    def first_wrong(self, number: int, right: Elements, claimed: Elements) -> int | None:
-        """Return the element of one item's output that is wrong, and computed first."""
-        return self._kernels[number].first_wrong(right != claimed)
+    def first_wrong(
+        self, number: int, right: Elements, claimed: Elements
+    ) -> tuple[int, int | None] | None:
+        """Return the claim of one item's output that is wrong and computed first, if there is one.
 
-    def finish(self, number: int, accumulators: Int32s) -> Elements:
-        """Return a product's output for one item's accumulators; TypeError for other nodes."""
+        With it comes its witness, if it needs one (`Kernel.wrong_claim`).
+        """
+        kernel = self._kernels[number]
+        first = kernel.first_wrong(right != claimed)
+        return None if first is None else kernel.wrong_claim(kernel.out, right, claimed, first)
+
+    def finish(
+        self, number: int, accumulators: Int32s, inputs: Sequence[Elements] = ()
+    ) -> Elements:
+        """Return a product's output for one item's accumulators; TypeError for other nodes.
+
+        The node's inputs are needed if they are rows with scales of their own.
+        """
         kernel = self._kernels[number]
         if not isinstance(kernel, ProductKernel):
             raise TypeError(f"{type(kernel.op).__name__} has no accumulators")
-        made: Elements = np.empty(kernel.out.dims, dtype_of(kernel.out.kind))
-        kernel.finish(accumulators, made)
+        made: Elements = np.empty(kernel.out.stored, dtype_of(kernel.out.kind))
+        kernel.finish(accumulators, made, inputs)
         return made
 
     def _check(self, inputs: Inputs) -> None:
@@ -147,10 +160,10 @@ class Executor:
         if len(inputs) != len(tensors):
             raise InputRefused(f"{len(inputs)} inputs, the model takes {len(tensors)}")
         for items, tensor in zip(inputs, tensors, strict=True):
-            if items.shape[1:] != tensor.dims or items.dtype != dtype_of(tensor.kind):
+            if items.shape[1:] != tensor.stored or items.dtype != dtype_of(tensor.kind):
                 raise InputRefused(
                     f"items of {items.dtype} {items.shape[1:]}, the model takes "
-                    f"{dtype_of(tensor.kind)} {tensor.dims}"
+                    f"{dtype_of(tensor.kind)} {tensor.stored}"
                 )
             if len(items) != len(inputs[0]):
                 raise InputRefused(f"inputs of {len(inputs[0])} and {len(items)} items")
@@ -173,7 +186,7 @@ def stream(
     graph = executor.model.graph
     each = sum(tensor.nbytes for tensor in graph.tensors)
     if accumulators:
-        each += sum(4 * node.out.size for node in graph.nodes)
+        each += sum(4 * prod(node.op.accumulators(node.out)) for node in graph.nodes)
     count = max(1, memory // each)
     for batch in batches:
         for at in range(0, len(batch[0]), count):

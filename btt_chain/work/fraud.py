@@ -8,24 +8,28 @@ commitment `judge` raises for every element. Nothing here needs numpy: the runti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from struct import unpack
+from struct import unpack, unpack_from
 from typing import Final, NamedTuple, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, codec, path, u16, u32
+from btt_chain.work.arithmetic import ROW_MANTISSA, RowScale
 from btt_chain.work.commit import ItemCommitment, TensorKey, end_root
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of, weights_layout
 from btt_chain.work.layout import Layout, tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree, check_opening
+from btt_chain.work.operators.base import Judgement
 from btt_chain.work.shapes import MAX_OPENED
-from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
+from btt_chain.work.tensors import RECORD_TAIL, ROW_TAIL, Kind, RowTail, Tensor
 
 ROOT_BYTES: Final = 32
 
 
-_FORMATS: Final[Mapping[Kind, str]] = {Kind.I8: "b", Kind.U8: "B", Kind.I32: "i", Kind.I16: "h"}
+_FORMATS: Final[Mapping[Kind, str]] = {
+    Kind.I8: "b", Kind.U8: "B", Kind.I32: "i", Kind.I16: "h", Kind.D8: "b", Kind.D16: "h",
+}  # fmt: skip
 """Formats of elements for `struct`."""
 
 
@@ -51,19 +55,23 @@ def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
     return node.op.element(index, node.out, _Inputs(graph, reader, graph.out_of(number)))
 
 
-def number_of(raw: bytes, kind: Kind) -> int:
-    """Return one element from its bytes."""
-    return int.from_bytes(raw, "little", signed=kind is not Kind.U8)
+def judgement(
+    graph: Graph, number: int, claim: int, witness: int | None, reader: Reader
+) -> Judgement:
+    """Return a claim of the output of node `number` and its right value."""
+    node = graph.nodes[number]
+    inputs = _Inputs(graph, reader, graph.out_of(number))
+    return node.op.judgement(claim, witness, node.out, inputs)
 
 
 class _Inputs:
     """Inputs of a proof's nodes (`operators.base.Inputs`)."""
 
-    def __init__(self, graph: Graph, reader: Reader, out: int) -> None:
-        """`out` is the tensor of which an element is computed."""
+    def __init__(self, graph: Graph, reader: Reader, output: int) -> None:
+        """`output` is the tensor of which an element is computed."""
         self._graph = graph
         self._reader = reader
-        self._out = out
+        self._output = output
 
     def tensor(self, tensor: int) -> Tensor:
         return self._graph.tensor(tensor)
@@ -84,9 +92,27 @@ class _Inputs:
         return self.numbers(tensor, row * width, width)
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
-        kind = self._graph.tensor(tensor).kind
-        raw = self._reader.activation(tensor, start * kind.width, length * kind.width)
-        return unpack(f"<{length}{_FORMATS[kind]}", raw)
+        shape = self._graph.tensor(tensor)
+        raw = self._reader.activation(tensor, shape.offset(start), length * shape.kind.width)
+        return unpack(f"<{length}{_FORMATS[shape.kind]}", raw)
+
+    def scale(self, tensor: int, row: int) -> RowScale:
+        scale = self._tail(tensor, row).scale
+        if scale.mantissa >> ROW_MANTISSA - 1 != 1:
+            raise ProofRefused(f"row {row} of tensor {tensor} has no scale: prove its tail")
+        return scale
+
+    def claimed(self, index: int) -> int:
+        return self.numbers(self._output, index, 1)[0]
+
+    def claimed_tail(self, row: int) -> RowTail:
+        return self._tail(self._output, row)
+
+    def _tail(self, tensor: int, row: int) -> RowTail:
+        end = (row + 1) * self._graph.tensor(tensor).row_bytes
+        raw = self._reader.activation(tensor, end - ROW_TAIL, ROW_TAIL)
+        top, mantissa, exponent = unpack("<IHh", raw)
+        return RowTail(top, RowScale(mantissa, exponent))
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
@@ -96,21 +122,21 @@ class _Inputs:
 
     def number(self, row: int, at: int, kind: Kind) -> int:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
-        start = at * kind.width
-        return number_of(self._reader.record(row)[start : start + kind.width], kind)
+        (value,) = unpack_from(f"<{_FORMATS[kind]}", self._reader.record(row), at * kind.width)
+        return int(value)
 
     def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:
         raw = self._reader.record(row)
         return memoryview(raw)[:-tail].cast("b"), raw[-tail:]
 
     def own(self, start: int, length: int) -> Sequence[int]:
-        return self.numbers(self._out, start, length)
+        return self.numbers(self._output, start, length)
 
 
 @path("btt_work::FraudProof")
 @dataclass(frozen=True, slots=True)
 class FraudProof:
-    """Openings from the job's root down to one element and to its inputs.
+    """Openings from the job's root down to one claim about an element and to its inputs.
 
     Roots are numbered among the committed tensors (`Graph.committed`).
     """
@@ -118,6 +144,9 @@ class FraudProof:
     item: u32
     node: u16
     element: u32
+    """The claim: an element or, after these, the tail of a row (`Operator.claims`)."""
+    witness: u32 | None
+    """An element that is larger than the one that is claimed to be the largest."""
     job: Opening
     """The root of the item."""
     roots: Opening
@@ -142,7 +171,7 @@ class EdgeProof:
 
 
 class Fraud(NamedTuple):
-    """The result of a proof: the claimed element, and its right value."""
+    """The result of a proof: a claim of the commitment, and the right value."""
 
     claimed: int
     right: int
@@ -168,12 +197,12 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
         raise ProofRefused(
             f"the result of node {node.name!r} has no commitment: prove a node that reads it"
         )
-    if proof.element >= node.out.size:
-        raise ProofRefused(f"element {int(proof.element)} of {node.out.size}")
+    claims = node.op.claims(node.out)
+    if proof.element >= claims:
+        raise ProofRefused(f"element {int(proof.element)} of {claims}")
     if len(codec(FraudProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
     item_root = _only(_roots(proof.job, job.root, job.items), int(proof.item))
-    output = graph.out_of(int(proof.node))
     wanted = _places(graph, int(proof.node))
     roots = _roots(proof.roots, item_root, len(graph.committed))
     if list(roots) != list(wanted.values()) or len(proof.tensors) != len(wanted):
@@ -184,10 +213,9 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
         check_opening(opening, roots[place], layout.count, keyed=job.keyed)
         opened[tensor] = _Opened(layout, opening)
     records = _records(graph, int(proof.node), proof.weights)
-    width = node.out.kind.width
-    raw = opened[output].read(int(proof.element) * width, width)
-    claimed = number_of(raw, node.out.kind)
-    right = element(graph, int(proof.node), int(proof.element), _OpenedReader(opened, records))
+    witness = None if proof.witness is None else int(proof.witness)
+    reader = _OpenedReader(opened, records)
+    claimed, right = judgement(graph, int(proof.node), int(proof.element), witness, reader)
     if claimed == right:
         raise NotFraud(f"element {int(proof.element)} of node {node.name!r} is {right}, as claimed")
     return Fraud(claimed, right)
@@ -229,16 +257,15 @@ def prove(
     node: int,
     index: int,
     records: tuple[bytes | memoryview, Tree] | None = None,
+    witness: int | None = None,
 ) -> FraudProof:
-    """Open the inputs of element `index` of a node.
+    """Open the inputs of claim `index` of a node: an element, or the tail of a row.
 
     The node's output must be committed to; `records` are the constants of `graph.weighted_of`, if
-    there are any. The element may be right or wrong: `judge` decides that.
+    there are any. The claim may be right or wrong: `judge` decides that.
     """
     reader = _Recorder(graph, node, evidence.tensors, None if records is None else records[0])
-    element(graph, node, index, reader)
-    out = graph.nodes[node].out
-    reader.activation(graph.out_of(node), index * out.kind.width, out.kind.width)
+    judgement(graph, node, index, witness, reader)
     wanted = _places(graph, node)
     trees = evidence.commitment.tensors
     tensors: list[Opening] = []
@@ -251,6 +278,7 @@ def prove(
         item=u32(evidence.item),
         node=u16(node),
         element=u32(index),
+        witness=None if witness is None else u32(witness),
         job=_open_roots(evidence.job, {evidence.item: evidence.commitment.root}),
         roots=_open_roots(
             evidence.commitment.tree, {place: trees[place].root for place in wanted.values()}

@@ -39,7 +39,7 @@ class Challenge:
         self._vectors: dict[int, Vectors] = {}
         for number, node in enumerate(model.graph.nodes):
             if is_checked(model.graph, number):
-                width = node.out.dims[-1]
+                width = node.op.accumulators(node.out)[-1]
                 vectors = _vectors_of(seed, number, width, limit_of(model.graph, number), bits)
                 held = model.constants.get(number)
                 self._vectors[number] = Vectors(vectors, held, node.op.partial_sums)
@@ -55,7 +55,7 @@ class Challenge:
         graph = self._model.graph
         vectors = self._vectors[number]
         node = node_of(graph, number)
-        claimed = accumulators.reshape(-1, node.out.dims[-1])
+        claimed = accumulators.reshape(-1, node.op.accumulators(node.out)[-1])
         limit = limit_of(graph, number)
         if claimed.max() > limit or claimed.min() < -limit:
             outside = (claimed > limit) | (claimed < -limit)

@@ -73,8 +73,7 @@ class Layout:
 
 def tensor_layout(tensor: Tensor) -> Layout:
     """Return the layout of one item's tensor."""
-    row = tensor.dims[-1]
-    return Layout(tensor.size // row, row * tensor.kind.width, int(tensor.leaf))
+    return Layout(tensor.rows, tensor.row_bytes, int(tensor.leaf))
 
 
 def flat(position: tuple[int, ...], dims: tuple[int, ...]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from btt_chain.work.graph import Graph, Manifest, weights_layout
 from btt_chain.work.merkle import Tree
 from btt_chain.work.operators.elementwise import RECORD_ENTRIES, TABLE_ENTRIES
 from btt_chain.work.shapes import check_manifest
-from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
+from btt_chain.work.tensors import RECORD_TAIL, ROWS, Kind, Tensor
 
 Bytes2D: TypeAlias = NDArray[np.uint8]
 Int8s: TypeAlias = NDArray[np.int8]
@@ -35,12 +35,16 @@ Inputs: TypeAlias = Sequence[Elements]
 """The inputs of some items, one tensor for each; the items are the first axis."""
 
 _DTYPES: Final[Mapping[Kind, str]] = {
-    Kind.I8: "<i1", Kind.U8: "<u1", Kind.I32: "<i4", Kind.I16: "<i2",
+    Kind.I8: "<i1", Kind.U8: "<u1", Kind.I32: "<i4", Kind.I16: "<i2", Kind.D8: "<u1",
+    Kind.D16: "<u1",
 }  # fmt: skip
 
 
 def dtype_of(kind: Kind) -> np.dtype[np.signedinteger] | np.dtype[np.unsignedinteger]:
-    """Return numpy's type of a kind, lowest byte first on every machine."""
+    """Return numpy's type of a kind, lowest byte first on every machine.
+
+    Rows with a scale of their own are held as bytes (`Tensor.stored`), read with `rows_of`.
+    """
     return np.dtype(_DTYPES[kind])
 
 
@@ -54,7 +58,7 @@ def inputs_of(graph: Graph, raw: Sequence[bytes]) -> Inputs:
     inputs: list[Elements] = []
     start = 0
     for tensor in graph.inputs:
-        made = np.empty((len(raw), *tensor.dims), dtype_of(tensor.kind))
+        made = np.empty((len(raw), *tensor.stored), dtype_of(tensor.kind))
         for place, one in enumerate(raw):
             made[place] = tensor_of(tensor, memoryview(one)[start : start + tensor.nbytes])
         inputs.append(made)
@@ -79,8 +83,49 @@ def quantised(manifest: Manifest, items: NDArray[np.floating], number: int = 0) 
 
 def real_outputs(manifest: Manifest, outputs: Elements, number: int = 0) -> Float32s:
     """Return the real values of an output."""
-    zero = np.float32(manifest.graph.made[number].zero)
-    return (outputs.astype(np.float32) - zero) * _scale(manifest.output_scales[number])
+    return real_values(manifest.graph.made[number], manifest.output_scales[number], outputs)
+
+
+def real_values(tensor: Tensor, scale: int, stored: Elements) -> Float32s:
+    """Return the real values of a tensor of items; rows with scales of their own need no other.
+
+    `scale` is the bits of the scale.
+    """
+    if tensor.kind in ROWS:
+        rows = rows_of(tensor, stored)
+        steps = np.ldexp(rows.mantissa.astype(np.float64), rows.exponent)
+        return (rows.elements * steps[..., None]).astype(np.float32)
+    return (stored.astype(np.float32) - np.float32(tensor.zero)) * _scale(scale)
+
+
+class Rows(NamedTuple):
+    """Rows with scales of their own; the tails have one axis less than the elements."""
+
+    elements: Int8s | Int16s
+    top: NDArray[np.uint32]
+    mantissa: NDArray[np.uint16]
+    exponent: Int16s
+
+
+_TAIL: Final = np.dtype([("top", "<u4"), ("mantissa", "<u2"), ("exponent", "<i2")])
+
+
+def rows_of(tensor: Tensor, stored: Elements) -> Rows:
+    """Return the rows that an array of bytes holds; any axes may precede those of the tensor."""
+    body = tensor.row_bytes - tensor.kind.tail
+    numbers = np.ascontiguousarray(stored[..., :body]).view(f"<i{tensor.kind.width}")
+    tails = np.ascontiguousarray(stored[..., body:]).view(_TAIL)[..., 0]
+    return Rows(numbers, tails["top"], tails["mantissa"], tails["exponent"])
+
+
+def store_rows(tensor: Tensor, rows: Rows, made: Elements) -> None:
+    """Write rows as bytes."""
+    body = tensor.row_bytes - tensor.kind.tail
+    made[..., :body] = np.ascontiguousarray(rows.elements, f"<i{tensor.kind.width}").view(np.uint8)
+    tails = np.empty((*rows.top.shape, 1), _TAIL)
+    tails["top"][..., 0], tails["mantissa"][..., 0] = rows.top, rows.mantissa
+    tails["exponent"][..., 0] = rows.exponent
+    made[..., body:] = tails.view(np.uint8)
 
 
 def outputs_of(outputs: Sequence[Tensor], scales: Sequence[int], raw: bytes) -> list[Float32s]:
@@ -90,8 +135,8 @@ def outputs_of(outputs: Sequence[Tensor], scales: Sequence[int], raw: bytes) -> 
     start = 0
     for tensor, bits in zip(outputs, scales, strict=True):
         part = np.ascontiguousarray(items[:, start : start + tensor.nbytes])
-        elements = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.dims)
-        reals.append((elements.astype(np.float32) - np.float32(tensor.zero)) * _scale(bits))
+        stored = part.view(dtype_of(tensor.kind)).reshape(-1, *tensor.stored)
+        reals.append(real_values(tensor, bits, stored))
         start += tensor.nbytes
     return reals
 
@@ -108,6 +153,11 @@ def scale_bits(value: float | np.float32) -> int:
 def records_of_product(columns: Int8s, bias: Int32s, scales: Float32s) -> Bytes2D:
     """Return records of a product: `columns[n]` are channel n's weights in committed order."""
     return _records(columns, bias.astype("<i4"), scales.astype("<f4"))
+
+
+def records_of_factors(columns: Int8s, bias: Int32s, factors: Int32s) -> Bytes2D:
+    """Return records of a product that makes rows with scales of their own."""
+    return _records(columns, bias.astype("<i4"), factors.astype("<i4"))
 
 
 def records_of_norm(offset: Int32s, factor: Int32s) -> Bytes2D:
@@ -186,7 +236,7 @@ def constants_of(records: Bytes2D, tail_bytes: int = RECORD_TAIL) -> Constants:
 
 def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
     """Return one item's tensor from its bytes; ValueError if there are more or fewer."""
-    elements: Elements = np.frombuffer(raw, dtype_of(tensor.kind)).reshape(tensor.dims)
+    elements: Elements = np.frombuffer(raw, dtype_of(tensor.kind)).reshape(tensor.stored)
     return elements
 
 

@@ -18,10 +18,12 @@ from btt_chain.work.model import Elements, Int32s
 
 
 class Fault(NamedTuple):
-    """One element with a wrong value."""
+    """One wrong claim about an element, or about the tail of a row (`Operator.claims`)."""
 
     node: int
     element: int
+    witness: int | None = None
+    """The element that shows the claim to be wrong, if it needs one (`FraudProof.witness`)."""
 
 
 class AccumulatorsRefused(WorkError):
@@ -67,7 +69,7 @@ def first_fault_by_vectors(
                 if fault is None:
                     raise AccumulatorsRefused(f"node {node.name!r}, row {rows[0]}")
                 return fault
-            made = executor.finish(number, sums)
+            made = executor.finish(number, sums, inputs)
         else:
             made = one.recompute(number)
         fault = one.compare(number, made)
@@ -108,5 +110,5 @@ class _Item:
             self.made.append(right[None])
             return None
         self.made.append(claimed[None])
-        element = self._executor.first_wrong(number, right, claimed)
-        return None if element is None else Fault(number, element)
+        wrong = self._executor.first_wrong(number, right, claimed)
+        return None if wrong is None else Fault(number, *wrong)

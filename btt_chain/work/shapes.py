@@ -25,7 +25,7 @@ from btt_chain.work.graph import (
 )
 from btt_chain.work.layout import Layout, tensor_layout
 from btt_chain.work.operators.base import check_read
-from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, Tensor
+from btt_chain.work.tensors import BYTES, LEAF_BYTES, MIN_LEAF_BYTES, ROWS, Tensor
 
 MAX_ELEMENTS: Final = 1 << 24
 """Maximum elements of one item's tensor."""
@@ -132,6 +132,8 @@ def _check_ends(graph: Graph) -> None:
     if not all(tensor.committed for tensor in (*graph.inputs, *graph.made)):
         raise ModelRefused("inputs and outputs must have leaves")
     for number, tensor in enumerate(graph.inputs):
+        if tensor.kind in ROWS:
+            raise ModelRefused(f"input {number} has rows with scales of their own: give it one")
         _check_tensor(f"input {number}", tensor)
 
 
@@ -165,8 +167,9 @@ def largest_proof(graph: Graph, number: int) -> int:
     constants = weighted_of(graph, number)
     if constants is not None:
         weighted = graph.nodes[constants[0]]
-        layout = weights_layout(graph, weighted)
-        size += _opened(layout, 1, layout.most_leaves(weighted.op.records_read * layout.row))
+        layout, pieces = weights_layout(graph, weighted), weighted.op.records_opened
+        touched = layout.most_leaves(weighted.op.records_read * layout.row)
+        size += _opened(layout, pieces, pieces * touched)
     for at in group_of(graph, number):
         node = graph.nodes[at]
         for tensor in graph.inputs_of(node):

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from enum import IntEnum
 from math import prod
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, TypeName, i16, path, u16, u32
+from btt_chain.work.arithmetic import RowScale
 
 LEAF_BYTES: Final = 4096
 """Maximum size of a leaf, in bytes."""
 MIN_LEAF_BYTES: Final = 256
 RECORD_TAIL: Final = 8
 """Bytes that follow the weights in a record: two 32-bit numbers, lowest byte first."""
+ROW_TAIL: Final = 8
+"""Bytes that follow the elements of a row with a scale of its own (`RowTail`)."""
 
 Binary32: TypeAlias = Annotated[u32, TypeName("Binary32")]
 TensorId: TypeAlias = Annotated[u16, TypeName("TensorId")]
@@ -35,27 +38,47 @@ class Kind(IntEnum):
     """A raw accumulator, four bytes with the lowest first: of an output, or of a part of a sum."""
     I16 = 3
     """-32768 to 32767, two bytes with the lowest first; its zero is 0."""
+    D8 = 4
+    """-127 to 127, one byte, in rows with a scale of their own (`RowTail`); its zero is 0."""
+    D16 = 5
+    """-32767 to 32767, two bytes, in such rows. Products read it rounded to D8."""
 
     @property
     def width(self) -> int:
         """Bytes of an element."""
-        return (1, 1, 4, 2)[self]
+        return (1, 1, 4, 2, 1, 2)[self]
+
+    @property
+    def tail(self) -> int:
+        """Bytes that follow the elements of a row."""
+        return ROW_TAIL if self in ROWS else 0
 
     @property
     def low(self) -> int:
         """The smallest element."""
-        return (-128, 0, -(1 << 31), -(1 << 15))[self]
+        return (-128, 0, -(1 << 31), -(1 << 15), -127, -(1 << 15) + 1)[self]
 
     @property
     def high(self) -> int:
         """The largest element."""
-        return (127, 255, (1 << 31) - 1, (1 << 15) - 1)[self]
+        return (127, 255, (1 << 31) - 1, (1 << 15) - 1, 127, (1 << 15) - 1)[self]
 
 
 BYTES: Final = frozenset((Kind.I8, Kind.U8))
 """Kinds with elements of one byte."""
 SMALL: Final = BYTES | {Kind.I16}
-"""Kinds of activations: all but accumulators."""
+"""Kinds of activations with one scale: all but accumulators."""
+ROWS: Final = frozenset((Kind.D8, Kind.D16))
+"""Kinds of rows that have a scale of their own."""
+
+
+class RowTail(NamedTuple):
+    """The bytes after the elements of a row."""
+
+    top: int
+    """First position of the largest absolute number, u32."""
+    scale: RowScale
+    """The value of a step of the elements: a mantissa of u16 and an exponent of i16."""
 
 
 @path("btt_work::Tensor")
@@ -88,7 +111,27 @@ class Tensor:
     @property
     def nbytes(self) -> int:
         """The bytes of one item's tensor."""
-        return self.size * self.kind.width
+        return self.rows * self.row_bytes
+
+    @property
+    def rows(self) -> int:
+        """The number of rows: the last axis is one."""
+        return prod(self.dims[:-1])
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of a row, with its tail if it has one."""
+        return self.dims[-1] * self.kind.width + self.kind.tail
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of the array that holds one item's tensor: rows with tails are bytes."""
+        return (*self.dims[:-1], self.row_bytes) if self.kind.tail else self.dims
+
+    def offset(self, index: int) -> int:
+        """Return the place of an element among the bytes of one item's tensor."""
+        row, at = divmod(index, self.dims[-1])
+        return row * self.row_bytes + at * self.kind.width
 
     @property
     def reach(self) -> int:

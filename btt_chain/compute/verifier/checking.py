@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from math import prod
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -268,7 +269,7 @@ class _Looking:
             number, _ = weighted
             records = (model.records[number].data, model.trees[number])
         evidence = self._evidence(item, trees)
-        proof = prove(self._graph, evidence, fault.node, fault.element, records)
+        proof = prove(self._graph, evidence, *fault[:2], records, fault.witness)
         verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
         return Finding(verdict, H256(bytes(32)), fraud=proof)
 
@@ -314,9 +315,8 @@ def sums_of(graph: Graph, accumulators: Accumulators) -> bytes:
 
 def sums_size(graph: Graph) -> int:
     """Return the size in bytes of that blob."""
-    return sum(
-        4 * graph.nodes[at].out.size for at in range(len(graph.nodes)) if is_checked(graph, at)
-    )
+    nodes = (node for number, node in enumerate(graph.nodes) if is_checked(graph, number))
+    return sum(4 * prod(node.op.accumulators(node.out)) for node in nodes)
 
 
 def read_sums(graph: Graph, raw: bytes) -> Accumulators:
@@ -325,7 +325,8 @@ def read_sums(graph: Graph, raw: bytes) -> Accumulators:
     at = 0
     for number, node in enumerate(graph.nodes):
         if is_checked(graph, number):
-            values = np.frombuffer(raw, "<i4", node.out.size, at).astype(np.int32, copy=False)
-            found[number] = values.reshape(node.out.dims)
-            at += 4 * node.out.size
+            shape = node.op.accumulators(node.out)
+            values = np.frombuffer(raw, "<i4", prod(shape), at).astype(np.int32, copy=False)
+            found[number] = values.reshape(shape)
+            at += 4 * prod(shape)
     return found

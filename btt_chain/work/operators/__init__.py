@@ -13,7 +13,9 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
+from btt_chain.work.operators.attention import Attend, Scores
 from btt_chain.work.operators.columns import Conv, Linear, Sum
+from btt_chain.work.operators.dynamic import AddRows, FromRows, Norm, Rotate, RowLinear, ToRows
 from btt_chain.work.operators.elementwise import Add, Affine, Hypot, Mul, Table, WideTable
 from btt_chain.work.operators.gather import Gather
 from btt_chain.work.operators.matmul import MatMul
@@ -21,6 +23,7 @@ from btt_chain.work.operators.moves import Concat, Pad, Rearrange, Slice
 from btt_chain.work.operators.resize import Resize
 from btt_chain.work.operators.rows import LayerNorm, Softmax
 from btt_chain.work.operators.scan import Scan
+from btt_chain.work.operators.tokens import ArgMax
 from btt_chain.work.operators.windows import AveragePool, MaxPool
 
 Op: TypeAlias = Annotated[
@@ -44,16 +47,29 @@ Op: TypeAlias = Annotated[
     | Pad
     | Resize
     | Gather
-    | Scan,
+    | Scan
+    | Norm
+    | Attend
+    | ArgMax
+    | RowLinear
+    | AddRows
+    | ToRows
+    | FromRows
+    | Scores
+    | Rotate,
     Path("btt_work::Op"),
 ]
 
 __all__ = [
     "Add",
+    "AddRows",
     "Affine",
+    "ArgMax",
+    "Attend",
     "AveragePool",
     "Concat",
     "Conv",
+    "FromRows",
     "Gather",
     "Hypot",
     "LayerNorm",
@@ -61,14 +77,19 @@ __all__ = [
     "MatMul",
     "MaxPool",
     "Mul",
+    "Norm",
     "Op",
     "Pad",
     "Rearrange",
     "Resize",
+    "Rotate",
+    "RowLinear",
     "Scan",
+    "Scores",
     "Slice",
     "Softmax",
     "Sum",
     "Table",
+    "ToRows",
     "WideTable",
 ]

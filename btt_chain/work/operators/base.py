@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, NamedTuple, Protocol, Self
 
 from btt_chain.scale import Variant
-from btt_chain.work.arithmetic import scaled, usable_scale
-from btt_chain.work.errors import ModelRefused
+from btt_chain.work.arithmetic import RowScale, row_element, row_scale, scaled, usable_scale
+from btt_chain.work.errors import ModelRefused, ProofRefused
 from btt_chain.work.layout import tensor_layout
-from btt_chain.work.tensors import BYTES, RECORD_TAIL, Kind, Tensor, Weights
+from btt_chain.work.tensors import BYTES, RECORD_TAIL, ROWS, Kind, RowTail, Tensor, Weights
 
 ACCUMULATORS: Final = 1 << 31
 """Bound of the absolute value of an accumulator, itself not allowed."""
@@ -41,7 +41,16 @@ class Inputs(Protocol):
         """Return one row of a tensor."""
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
-        """Return successive elements of a committed tensor."""
+        """Return successive elements of a committed tensor; of rows with tails within one row."""
+
+    def scale(self, tensor: int, row: int) -> RowScale:
+        """Return the scale of a row; ProofRefused unless it is one that a node can make."""
+
+    def claimed(self, index: int) -> int:
+        """Return an element of the output that is judged, as it was committed to."""
+
+    def claimed_tail(self, row: int) -> RowTail:
+        """Return the tail of a row of the output that is judged, as it was committed to."""
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
@@ -54,6 +63,13 @@ class Inputs(Protocol):
 
     def own(self, start: int, length: int) -> Sequence[int]:
         """Return successive elements of the node's own output (`Operator.reads_itself`)."""
+
+
+class Judgement(NamedTuple):
+    """A claim of a commitment and the right value; equal if the commitment is right."""
+
+    claimed: int
+    right: int
 
 
 class Operator(Variant, ABC):
@@ -70,7 +86,7 @@ class Operator(Variant, ABC):
     remedy: ClassVar[str] = ""
     """Advice in the error about an input of a kind that it cannot read."""
     reads_itself: ClassVar[bool] = False
-    """True if elements depend on others of the same output, which must have leaves for that."""
+    """True if claims are judged by others of the same output, which must have leaves for that."""
     record_tail: ClassVar[int] = RECORD_TAIL
     """Bytes that follow the weights in a record of the constants."""
     smaller_proof: ClassVar[str] = ""
@@ -116,6 +132,11 @@ class Operator(Variant, ABC):
         return 1
 
     @property
+    def records_opened(self) -> int:
+        """The number of places at which a proof reads so many records."""
+        return 1
+
+    @property
     def partial_sums(self) -> int:
         """The number of partial sums that a product makes of each channel."""
         return 1
@@ -149,11 +170,25 @@ class Operator(Variant, ABC):
         """True if random vectors can check the node (Freivalds)."""
         return False
 
+    def accumulators(self, out: Tensor) -> tuple[int, ...]:
+        """Return the shape of a product's accumulators of one item: by default the output's."""
+        return out.dims
+
     def accumulator_limit(self, inputs: Sequence[Tensor]) -> int:
         """Return the maximum absolute value of an accumulator; TypeError if there are none."""
         raise TypeError(f"{type(self).__name__} has no accumulators")
 
-    # ---- one element
+    # ---- claims
+
+    def claims(self, out: Tensor) -> int:
+        """Return the number of claims that can be judged: by default one for each element."""
+        return out.size
+
+    def judgement(self, claim: int, witness: int | None, out: Tensor, read: Inputs) -> Judgement:
+        """Compare a claim with its right value; ProofRefused if it takes no witness, or another."""
+        if witness is not None:
+            raise ProofRefused(f"a claim of {type(self).__name__} has no witness")
+        return Judgement(read.claimed(claim), self.element(claim, out, read))
 
     @abstractmethod
     def element(self, index: int, out: Tensor, read: Inputs) -> int:
@@ -164,7 +199,109 @@ class Operator(Variant, ABC):
         raise TypeError(f"no rows are made of {type(self).__name__} without leaves")
 
 
+class RowOperator(Operator):
+    """An operator that makes rows with a scale of their own (kinds D8 and D16).
+
+    The elements of a row are its exact numbers, divided by the largest absolute one. A commitment
+    makes three kinds of claims about a row, each of which is judged from two exact numbers: an
+    element (from itself and the largest one), the scale (from the largest one), and the position of
+    the largest (refuted by a larger number, or by an equal one before it: the witness). The claims
+    of elements come first, then one for the tail of each row.
+    """
+
+    makes: ClassVar[frozenset[Kind]] = ROWS
+    reads_itself: ClassVar[bool] = True
+
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the multiplications of two exact numbers."""
+        return 2 * self.multiplications(inputs)
+
+    def multiplications(self, inputs: Sequence[Tensor]) -> int:
+        """Return the number of multiplications of an exact number; by default as of two terms."""
+        return 2
+
+    @abstractmethod
+    def exact(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return the exact number of an element; the same unit holds for all of a row."""
+
+    @abstractmethod
+    def unit(self, row: int, out: Tensor, read: Inputs) -> RowScale:
+        """Return the value of the exact number 1 in a row."""
+
+    def rank(self, number: int) -> int:
+        """Return the number by which the largest of a row is found."""
+        return abs(number)
+
+    def part(self, number: int, largest: int, out: Tensor) -> int:
+        """Return the element of an exact number of a row with this largest one."""
+        return row_element(number, abs(largest), out.kind.high)
+
+    def row_scale(self, largest: int, unit: RowScale, out: Tensor) -> RowScale:
+        """Return the scale of a row with this largest number."""
+        return row_scale(abs(largest), unit, out.kind.high)
+
+    @property
+    def records_opened(self) -> int:
+        """Two: those of an element and of the largest one."""
+        return 2
+
+    def openings_of_output(self, out: Tensor) -> tuple[int, int]:
+        """Return the openings of an element and of the tail of its row."""
+        return elements_of_row(out, 1)
+
+    def claims(self, out: Tensor) -> int:
+        """Return one claim for each element and for each tail."""
+        return out.size + out.rows
+
+    def element(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return an element, by the largest number at the position that the row's tail claims."""
+        row, width = index // out.dims[-1], out.dims[-1]
+        top = read.claimed_tail(row).top
+        if top >= width:
+            raise ProofRefused(f"the largest of row {row} is claimed at {top}: prove its tail")
+        largest = self.exact(row * width + top, out, read)
+        return self.part(self.exact(index, out, read), largest, out)
+
+    def judgement(self, claim: int, witness: int | None, out: Tensor, read: Inputs) -> Judgement:
+        """Judge an element, the scale of a row, or, by a witness, the position of its largest."""
+        if claim < out.size:
+            return super().judgement(claim, witness, out, read)
+        row, width = claim - out.size, out.dims[-1]
+        top, scale = read.claimed_tail(row)
+        if top >= width:
+            return Judgement(top, 0)
+        largest = self.exact(row * width + top, out, read)
+        if witness is None:
+            right = self.row_scale(largest, self.unit(row, out, read), out)
+            return Judgement(_number(scale), _number(right))
+        if witness >= width:
+            raise ProofRefused(f"witness {witness} in a row of {width}")
+        other = self.rank(self.exact(row * width + witness, out, read))
+        beats = (other, -witness) > (self.rank(largest), -top)
+        return Judgement(top, witness if beats else top)
+
+
+def _number(scale: RowScale) -> int:
+    """Return a scale as one number, to compare it."""
+    return scale.mantissa << 16 | scale.exponent & 0xFFFF
+
+
 # ---- shared by the operators
+
+
+def elements_of_row(tensor: Tensor, count: int) -> tuple[int, int]:
+    """Return the openings of some elements of one row, and of its tail if it has one."""
+    layout = tensor_layout(tensor)
+    pieces = min(count + bool(tensor.kind.tail), layout.leaves_of_row)
+    leaves = count + 2 * bool(tensor.kind.tail)  # a tail may lie in two leaves
+    return pieces, min(leaves, layout.leaves_of_row)
+
+
+def piece_of_row(tensor: Tensor, length: int) -> tuple[int, int]:
+    """Return the openings of some successive elements of one row, and of its tail if it has one."""
+    layout, tail = tensor_layout(tensor), bool(tensor.kind.tail)
+    leaves = -(-length * tensor.kind.width // layout.leaf) + 1 + 2 * tail
+    return min(1 + tail, layout.leaves_of_row), min(leaves, layout.leaves_of_row)
 
 
 def whole_row(tensor: Tensor) -> tuple[int, int]:

@@ -105,6 +105,36 @@ async def test_one_altered_element_of_any_node_is_found_and_proven(
     assert fraud.claimed != fraud.right
 
 
+@pytest.mark.parametrize("byte", [0, -8, -4, -1], ids=["element", "top", "mantissa", "exponent"])
+@pytest.mark.parametrize("kind", ["row_linear", "gated_rows", "add_rows", "norm", "attended"])
+async def test_a_wrong_claim_about_a_row_with_a_scale_is_proven(
+    kind: str, byte: int, vectors: bool
+) -> None:
+    model, inputs = single(kind, 5)
+    for node in nodes_of(model.graph):
+        work = Work(model, *inputs)
+        if model.graph.nodes[node].out.kind.tail:
+            work.alter(1, model.graph.out_of(node), byte)
+            finding = await looked(work, work.look(vectors=vectors))
+            assert isinstance(finding.verdict, Wrong)
+            assert (finding.verdict.item, finding.verdict.node) == (1, node)
+            fraud = work.judged(finding)
+            assert fraud is not None
+            assert fraud.claimed != fraud.right
+
+
+async def test_a_wrong_token_is_proven_by_the_right_one() -> None:
+    model, inputs = single("arg_max", 5)
+    work = Work(model, *inputs)
+    work.alter(0, 2)
+
+    finding = await looked(work, work.look())
+
+    assert finding.fraud is not None
+    assert finding.fraud.witness is not None
+    assert work.judged(finding)
+
+
 @pytest.mark.parametrize("net", NETS)
 async def test_what_goes_wrong_where_no_leaves_are_shows_in_what_is_made_of_it(
     net: str, vectors: bool

@@ -305,7 +305,9 @@ class Inventor:
             case PrimitiveDef(PrimitiveKind.str):
                 return "word"
             case PrimitiveDef(primitive):
-                return rng.getrandbits(rng.randrange(1, int(primitive.name[1:]) + 1))
+                bits = rng.randrange(1, int(primitive.name[1:]) + 1)
+                low = -(1 << bits - 1) if primitive.name[0] == "i" else 0
+                return rng.getrandbits(bits) + low
             case CompactDef(inner):
                 size = self.book.compact_size(inner)
                 return rng.getrandbits(8 * size) if size else None

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.scale import encode, i16, i32, u8, u16, u32
+from btt_chain.work.arithmetic import RowScale
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.execute import Executor
@@ -31,7 +32,7 @@ from btt_chain.work.operators.elementwise import entry_of
 from btt_chain.work.operators.numeric import KERNELS
 from btt_chain.work.operators.numeric.kernel import NodeOf, node_of
 from btt_chain.work.shapes import largest_proof
-from btt_chain.work.tensors import Kind, Tensor
+from btt_chain.work.tensors import Kind, RowTail, Tensor
 from unit.work.work_world import KINDS, NOTHING, nodes_of, records_of
 
 I16 = Numbers(Kind.I16)
@@ -67,6 +68,15 @@ class InputLists:
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
         return self.values[tensor][start : start + length]
+
+    def scale(self, tensor: int, row: int) -> RowScale:
+        raise AssertionError("these operators read no rows with scales of their own")
+
+    def claimed(self, index: int) -> int:
+        raise AssertionError("these operators do not read their output")
+
+    def claimed_tail(self, row: int) -> RowTail:
+        raise AssertionError("these operators do not read their output")
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         assert self.constants is not None

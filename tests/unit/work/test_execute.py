@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from btt_chain.work.arithmetic import normalised, shares
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import roots_tree
-from btt_chain.work.errors import InputRefused
+from btt_chain.work.errors import InputRefused, ModelRefused
 from btt_chain.work.execute import Batch, Executor, stream
 from btt_chain.work.fraud import element
 from btt_chain.work.model import Elements, Model
@@ -20,6 +20,7 @@ from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.rows import whole_roots
 from btt_chain.work.operators.rows import MAX_EPSILON, MAX_NORMALIZED_ROW, MAX_SHIFT
 from btt_chain.work.tensors import Kind
+from unit.work.row_world import claims_of
 from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
 
 GOLDEN = {
@@ -74,9 +75,10 @@ def test_one_element_from_bytes_equals_the_executor(kind: str, seed: int) -> Non
     reader = Whole(model, node, batch)
     output = batch.tensors[-1]
 
-    made = [element(model.graph, node, index, reader) for index in range(output[0].size)]
+    out = model.graph.nodes[node].out
+    made = [element(model.graph, node, index, reader) for index in range(out.size)]
 
-    assert made == output[0].ravel().tolist()
+    assert made == claims_of(out, output[0])
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -160,7 +162,7 @@ def test_the_longest_rows_are_shared_exactly(table: list[int]) -> None:
     full = table + [0] * (256 - len(table))
     length = 1 << 13  # of longer ones a proof would be too large
     made = Builder(Kind.U8, (length,))
-    made.softmax("shares", 0, sorted(full, reverse=True))
+    made.softmax("shares", 0, sorted(full, reverse=True), Kind.I16)
     model = made.model()
     items = np.zeros((3, length), np.uint8)
     items[0, 7], items[1, 7::9], items[2] = 1, 255, np.arange(length) % 256
@@ -169,7 +171,23 @@ def test_the_longest_rows_are_shared_exactly(table: list[int]) -> None:
 
     for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
         for at in (0, 7, 255, 16, length - 1):
-            assert found[at] == shares(row, sorted(full, reverse=True))[at]
+            assert found[at] == shares(row, sorted(full, reverse=True), 15)[at]
+
+
+@pytest.mark.parametrize(("length", "kind"), [(511, Kind.U8), (8192, Kind.I16)])
+def test_no_row_of_equal_elements_has_shares_of_nothing(length: int, kind: Kind) -> None:
+    made = Builder(Kind.I8, (length,))
+    made.softmax("shares", 0, [65535] * 256, kind)
+
+    assert Executor(made.model()).run(np.zeros((1, length), np.int8)).outputs[0].min() > 0
+
+
+def test_rows_too_long_for_shares_of_eight_bits_are_refused() -> None:
+    made = Builder(Kind.I8, (512,))
+    made.softmax("shares", 0, [65535] * 256)
+
+    with pytest.raises(ModelRefused, match=r"'?shares'?.*rows of 512.*make the shares I16"):
+        made.model()
 
 
 def test_sums_beyond_float32_are_cut_and_stay_exact() -> None:

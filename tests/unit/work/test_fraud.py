@@ -35,6 +35,7 @@ from btt_chain.work.operators import MaxPool
 from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind, Tensor
+from unit.work.row_world import ROWS, fault_at, witnesses_of
 from unit.work.work_world import (
     KINDS,
     attention,
@@ -65,10 +66,10 @@ class Receipt:
         self.evidence = Evidence(item, raw, commitment, tree, key)
         self.job = Job(tree.root, len(others) + 1, key is not None)
 
-    def proof(self, node: int, index: int) -> FraudProof:
+    def proof(self, node: int, index: int, witness: int | None = None) -> FraudProof:
         held = records_of(self.model, node)
         records = None if held is None else (held[0].data, held[1])
-        return prove(self.model.graph, self.evidence, node, index, records)
+        return prove(self.model.graph, self.evidence, node, index, records, witness)
 
     def judged(self, proof: FraudProof) -> Fraud:
         return judge(self.model.graph, self.job, proof)
@@ -101,11 +102,14 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
     receipt = Receipt(model, altered(honest, -1, index), key=KEY if keyed else None)
 
     fault = first_fault(Executor(model), receipt.tensors)
-    assert fault == Fault(node, index)
-    proof = receipt.proof(node, index)
+    out = model.graph.nodes[node].out
+    assert fault == fault_at(node, model.graph.nodes[node], honest[-1], receipt.tensors[-1])
+    proof = receipt.proof(*fault)
 
-    right = int(honest[-1].ravel()[index])
-    assert receipt.judged(proof) == Fraud(int(receipt.tensors[-1].ravel()[index]), right)
+    said = receipt.judged(proof)
+    if out.kind not in ROWS:
+        right = int(honest[-1].ravel()[index])
+        assert said == Fraud(int(receipt.tensors[-1].ravel()[index]), right)
     size = len(encode(FraudProof, proof))
     assert size <= largest_proof(model.graph, node) <= PROOF_BYTES
     assert decode(FraudProof, encode(FraudProof, proof)) == proof
@@ -119,11 +123,14 @@ def test_nothing_honest_can_be_proven(kind: str, seed: int, data: st.DataObject)
     receipt = Receipt(model, first_item(model, *items))
     first = len(model.graph.inputs)
     place = data.draw(st.integers(first, len(receipt.tensors) - 1))
-    index = data.draw(st.integers(0, receipt.tensors[place].size - 1))
+    node = nodes_of(model.graph)[place - first]
+    made = model.graph.nodes[node]
+    index = data.draw(st.integers(0, made.op.claims(made.out) - 1))
+    witness = data.draw(st.sampled_from(witnesses_of(made, index)))
 
     assert first_fault(Executor(model), receipt.tensors) is None
     with pytest.raises(NotFraud, match="as claimed"):
-        receipt.judged(receipt.proof(nodes_of(model.graph)[place - first], index))
+        receipt.judged(receipt.proof(node, index, witness))
 
 
 @pytest.mark.parametrize("net", NETS)

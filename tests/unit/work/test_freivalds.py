@@ -30,7 +30,18 @@ def asked(
 
 
 @pytest.mark.parametrize(
-    "kind", ["linear", "conv", "matmul", "signals", "volumes", "parts_of_rows", "wide_elements"]
+    "kind",
+    [
+        "linear",
+        "conv",
+        "matmul",
+        "signals",
+        "volumes",
+        "parts_of_rows",
+        "wide_elements",
+        "row_linear",
+        "gated_rows",
+    ],
 )
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), data=st.data())

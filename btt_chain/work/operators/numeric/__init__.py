@@ -11,10 +11,14 @@ from typing import Final
 
 from btt_chain.work.operators import (
     Add,
+    AddRows,
     Affine,
+    ArgMax,
+    Attend,
     AveragePool,
     Concat,
     Conv,
+    FromRows,
     Gather,
     Hypot,
     LayerNorm,
@@ -22,19 +26,33 @@ from btt_chain.work.operators import (
     MatMul,
     MaxPool,
     Mul,
+    Norm,
     Op,
     Pad,
     Rearrange,
     Resize,
+    Rotate,
+    RowLinear,
     Scan,
+    Scores,
     Slice,
     Softmax,
     Sum,
     Table,
+    ToRows,
     WideTable,
 )
 from btt_chain.work.operators.base import Operator
+from btt_chain.work.operators.numeric.attention import AttendKernel, ScoresKernel
 from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel, SumKernel
+from btt_chain.work.operators.numeric.dynamic import (
+    AddRowsKernel,
+    FromRowsKernel,
+    NormKernel,
+    RotateKernel,
+    RowLinearKernel,
+    ToRowsKernel,
+)
 from btt_chain.work.operators.numeric.elementwise import (
     AddKernel,
     AffineKernel,
@@ -56,6 +74,7 @@ from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.resize import ResizeKernel
 from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
 from btt_chain.work.operators.numeric.scan import ScanKernel
+from btt_chain.work.operators.numeric.tokens import ArgMaxKernel
 from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
 Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
@@ -82,6 +101,15 @@ KERNELS: Final[Kernels] = {
     Resize: ResizeKernel,
     Gather: GatherKernel,
     Scan: ScanKernel,
+    Norm: NormKernel,
+    Attend: AttendKernel,
+    ArgMax: ArgMaxKernel,
+    RowLinear: RowLinearKernel,
+    AddRows: AddRowsKernel,
+    ToRows: ToRowsKernel,
+    FromRows: FromRowsKernel,
+    Scores: ScoresKernel,
+    Rotate: RotateKernel,
 }
 
 

@@ -47,7 +47,7 @@ class ColumnsKernel(ProductKernel[C_co]):
             for part in parts_of(self.node, self.constants)
         ]
 
-    def finish(self, accumulators: Int32s, made: Elements) -> None:
+    def finish(self, accumulators: Int32s, made: Elements, inputs: Sequence[Elements] = ()) -> None:
         """Requantise by the scale of each channel."""
         requantise(accumulators, self.constants.scales, self.out, self.bounds, made)
 

@@ -76,6 +76,16 @@ class Kernel(ABC, Generic[O_co]):
         """Return the operation before quantisation, with random weights."""
 
     @staticmethod
+    def wrong_claim(
+        out: Tensor, right: Elements, said: Elements, first: int
+    ) -> tuple[int, int | None]:
+        """Return the number of a wrong claim of one item's output, and its witness if it needs one.
+
+        `first` is the place of the first difference between the right output and the said one.
+        """
+        return first, None
+
+    @staticmethod
     def accumulator_limit(node: NodeOf[O_co], constants: Constants) -> int:
         """Return the maximum absolute accumulator with these constants; 0 if none are summed."""
         return 0

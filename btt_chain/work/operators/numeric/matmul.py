@@ -42,7 +42,9 @@ class MatMulKernel(ProductKernel[MatMul]):
                 sink[part] = total
             self.finish(total, made[part])
 
-    def finish(self, accumulators: Float32s | Int32s, made: Elements) -> None:
+    def finish(
+        self, accumulators: Float32s | Int32s, made: Elements, inputs: Sequence[Elements] = ()
+    ) -> None:
         """Requantise by the one scale."""
         kind = self.out.kind
         requantise(accumulators, self._scale, self.out, (kind.low, kind.high), made)

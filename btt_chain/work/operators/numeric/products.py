@@ -26,8 +26,8 @@ class ProductKernel(Kernel[O_co]):
         """Write the output of a batch to `made`, and its accumulators to `sink` if it is given."""
 
     @abstractmethod
-    def finish(self, accumulators: Int32s, made: Elements) -> None:
-        """Write the output of one item to `made`, from its accumulators."""
+    def finish(self, accumulators: Int32s, made: Elements, inputs: Sequence[Elements] = ()) -> None:
+        """Write the output of one item to `made`, from its accumulators and its inputs."""
 
     @staticmethod
     @abstractmethod

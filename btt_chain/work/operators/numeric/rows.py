@@ -14,6 +14,7 @@ from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int32s
 from btt_chain.work.operators import LayerNorm, Softmax
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
+from btt_chain.work.operators.rows import share_bits
 from btt_chain.work.tensors import Tensor
 
 
@@ -40,7 +41,7 @@ class SoftmaxKernel(Kernel[Softmax]):
     def __init__(self, node: NodeOf[Softmax], constants: Constants | None) -> None:
         super().__init__(node, constants)
         table = np.array([float(weight) for weight in node.op.table])
-        self._rows = partial(_softmax, table)
+        self._rows = partial(_softmax, table, share_bits(node.out.kind))
 
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Compute some rows at a time."""
@@ -59,16 +60,19 @@ class SoftmaxKernel(Kernel[Softmax]):
         return run
 
 
-def _softmax(table: Float64s, rows: Elements, made: Elements, shares: Float64s) -> None:
-    """Compute in float64, which is exact: a weight times 2^40 over the sum is at most 2^40."""
+def _softmax(table: Float64s, bits: int, rows: Elements, made: Elements, shares: Float64s) -> None:
+    """Compute in float64, which is exact: a weight times 2^47 over the sum is at most 2^47."""
     # The difference of two elements is the same modulo 256, for any kind.
     below = rows.max(axis=1, keepdims=True).view(np.uint8) - rows.view(np.uint8)
     np.take(table, below, out=shares, mode="clip")
     total = sums_of(shares).astype(np.int64)
-    shares *= (np.int64(1 << (8 + SHARE_BITS)) // total) * 2.0**-SHARE_BITS
+    shares *= (np.int64(1 << (bits + SHARE_BITS)) // total) * 2.0**-SHARE_BITS
     shares += 0.5
     whole = shares.astype(np.uint16)
-    np.clip(whole, 0, 255, out=whole)
+    np.clip(whole, 0, (1 << bits) - 1, out=whole)
+    if made.dtype == np.int16:
+        made[...] = whole
+        return
     if made.dtype == np.int8:
         whole ^= 128
     made.view(np.uint8)[...] = whole
