@@ -46,7 +46,9 @@ def read_span(text: str) -> int | None:
     text = text.replace("_", "")
     if not re.fullmatch(_DURATIONS, text):
         return None
-    return 1_000 * sum(int(number) * _SECONDS[unit[0]] for number, unit in re.findall(_DURATION, text))
+    return 1_000 * sum(
+        int(number) * _SECONDS[unit[0]] for number, unit in re.findall(_DURATION, text)
+    )
 
 
 def read_date(text: str) -> int | None:

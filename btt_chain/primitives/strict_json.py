@@ -75,7 +75,7 @@ def read_json(
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
-    if not halves and re.search(_PERHAPS, text) and any(map(re.compile(_SURROGATE).search, texts_of(found))):
+    if not halves and re.search(_PERHAPS, text) and any(map(_has_half, texts_of(found))):
         raise BadJson("a text has half of a surrogate pair")
     return found
 
@@ -99,6 +99,11 @@ def texts_of(document: object) -> Iterator[str]:
             ahead += [*value, *value.values()]
         elif isinstance(value, list):
             ahead += value
+
+
+def _has_half(text: str) -> bool:
+    """Return True if a text has half of a surrogate pair."""
+    return re.search(_SURROGATE, text) is not None
 
 
 def _check_depth(text: str) -> None:

@@ -29,7 +29,10 @@ SPEC_MEMBERS: Final = ("specName", "implName", "specVersion", "implVersion", "tr
 
 def version_json(version: RuntimeVersion) -> dict[str, object]:
     """Return a runtime version in the form of the legacy API: `apis` is a list of pairs."""
-    return {**record(RuntimeVersion).json(version, Context()), "stateVersion": version.state_version}
+    return {
+        **record(RuntimeVersion).json(version, Context()),
+        "stateVersion": version.state_version,
+    }
 
 
 def runtime_json(version: RuntimeVersion) -> dict[str, object]:
