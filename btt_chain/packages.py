@@ -47,7 +47,8 @@ class Aliases:
     ) -> ModuleSpec | None:
         """Return how `btt_chain.runtime.frame` is imported, which is as `runtime.frame`."""
         del path, target
-        if not name.startswith(f"{_TOP}.") or imported_name(name) == name:
+        top, _, rest = name.partition(".")
+        if top != _TOP or rest.partition(".")[0] not in _IMPORTED:
             return None
         return ModuleSpec(name, Alias(name, __file__), is_package=True)
 

@@ -18,7 +18,7 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.grandpa import AuthorityList, ChangeForced, announced
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.voters import AuthorityId, VoterSet
-from btt_chain.scale import DecodeError, codec, u8, u32, u64
+from btt_chain.scale import DecodeError, decode, encode, u8, u32, u64
 from genesis.spec import CHECKPOINT, ChainSpec, Json, SpecError, parse_hex
 from runtime.apis.core import WireEpoch
 from runtime.params import RuntimeParams
@@ -70,13 +70,6 @@ NEXT_EPOCH: Final = "BabeApi_next_epoch"
 AUTHORITIES: Final = "GrandpaApi_grandpa_authorities"
 SET_ID: Final = "GrandpaApi_current_set_id"
 
-_EPOCHS: Final = codec(_Epochs)
-_EPOCH: Final = codec(WireEpoch)
-_LIST: Final = codec(AuthorityList)
-_SET_ID: Final = codec(u64)
-_VOTERS: Final = codec(_Voters)
-_HEADER: Final = codec(Header)
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -111,13 +104,13 @@ class Checkpoint:
         `call` returns the encoded result of a runtime function without arguments in the block's
         state. ValueError if the block cannot be one, DecodeError for other results.
         """
-        voters = _LIST.decode_all(call(AUTHORITIES))
+        voters = decode(AuthorityList, call(AUTHORITIES))
         return cls(
             header,
-            int(_SET_ID.decode_all(call(SET_ID))),
+            int(decode(u64, call(SET_ID))),
             tuple((who, int(weight)) for who, weight in voters),
-            _EPOCH.decode_all(call(CURRENT_EPOCH)),
-            _EPOCH.decode_all(call(NEXT_EPOCH)),
+            decode(WireEpoch, call(CURRENT_EPOCH)),
+            decode(WireEpoch, call(NEXT_EPOCH)),
         )
 
     @property
@@ -145,10 +138,10 @@ class Checkpoint:
         block = _EpochAt(self.header.hash(), number, u8(REGULAR), self.next_epoch)
         authorities = _Voters(voters, u64(self.set_id), [], None, [], [])
         return {
-            EPOCHS: to_hex(_EPOCHS.encode(_Epochs([], None, [parent, block]))),
+            EPOCHS: to_hex(encode(_Epochs, _Epochs([], None, [parent, block]))),
             WEIGHT: 0,
             HEADER: to_hex(self.header.encode()),
-            VOTERS: to_hex(_VOTERS.encode(authorities)),
+            VOTERS: to_hex(encode(_Voters, authorities)),
         }
 
 
@@ -189,9 +182,9 @@ def _read(found: object) -> Checkpoint:
         raise ValueError(f"expected an object with exactly {', '.join(FIELDS)}")
     if type(found[WEIGHT]) is not int or found[WEIGHT] < 0:
         raise ValueError(f"{WEIGHT}: expected a whole number")
-    header = _HEADER.decode_all(_bytes(found, HEADER))
-    voters = _VOTERS.decode_all(_bytes(found, VOTERS))
-    changes = _EPOCHS.decode_all(_bytes(found, EPOCHS))
+    header = decode(Header, _bytes(found, HEADER))
+    voters = decode(_Voters, _bytes(found, VOTERS))
+    changes = decode(_Epochs, _bytes(found, EPOCHS))
     if voters.pending_roots or voters.forced or voters.earlier:
         raise ValueError(f"{VOTERS}: pending changes of voters are not supported")
     blocks = [(bytes(at.hash), int(at.number), int(at.variant)) for at in changes.epochs]

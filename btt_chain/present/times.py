@@ -12,8 +12,9 @@ DAYS_ALONE: Final = 10
 """Durations of so many days have no hours."""
 
 _WORDS: Final = "weeks?|days?|hours?|min(?:ute)?s?|seconds?|[wdhms]"
-_DURATION: Final = re.compile(rf"([0-9]{{1,15}}) ?({_WORDS})")
-_DURATIONS: Final = re.compile(rf"{_DURATION.pattern}(?: ?{_DURATION.pattern})*")
+_DURATION: Final = rf"([0-9]{{1,15}}) ?({_WORDS})"
+_DURATIONS: Final = rf"{_DURATION}(?: ?{_DURATION})*"
+"""Patterns that are compiled when a duration is read: a node reads none."""
 _SECONDS: Final = {word[0]: length for length, word in ((7 * 86_400, "week"), *UNITS)}
 
 
@@ -43,9 +44,11 @@ def date(unix_ms: int) -> str:
 def read_span(text: str) -> int | None:
     """Return the milliseconds of a duration such as `3 days 4 hours` or `90m`, None for others."""
     text = text.replace("_", "")
-    if not _DURATIONS.fullmatch(text):
+    if not re.fullmatch(_DURATIONS, text):
         return None
-    return 1_000 * sum(int(number) * _SECONDS[unit[0]] for number, unit in _DURATION.findall(text))
+    return 1_000 * sum(
+        int(number) * _SECONDS[unit[0]] for number, unit in re.findall(_DURATION, text)
+    )
 
 
 def read_date(text: str) -> int | None:

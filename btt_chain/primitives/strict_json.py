@@ -24,8 +24,9 @@ _TOO_DEEP: Final = f"it is nested deeper than {MAX_DEPTH} levels"
 _OTHER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 # Possessive: a string without an end is found once, not once for each of its characters.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_PERHAPS: Final = re.compile(r"\\u[dD]|[\ud800-\udfff]")
+_SURROGATE: Final = r"[\ud800-\udfff]"
+"""Compiled at its first use: every command imports this module, few read JSON."""
+_PERHAPS: Final = rf"\\u[dD]|{_SURROGATE}"
 """Pattern of a document that may have half of a surrogate pair."""
 
 
@@ -74,7 +75,7 @@ def read_json(
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
-    if not halves and _PERHAPS.search(text) and any(map(_SURROGATE.search, texts_of(found))):
+    if not halves and re.search(_PERHAPS, text) and any(map(_has_half, texts_of(found))):
         raise BadJson("a text has half of a surrogate pair")
     return found
 
@@ -98,6 +99,11 @@ def texts_of(document: object) -> Iterator[str]:
             ahead += [*value, *value.values()]
         elif isinstance(value, list):
             ahead += value
+
+
+def _has_half(text: str) -> bool:
+    """Return True if a text has half of a surrogate pair."""
+    return re.search(_SURROGATE, text) is not None
 
 
 def _check_depth(text: str) -> None:

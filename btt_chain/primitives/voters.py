@@ -50,7 +50,7 @@ class VoterSet:
     is left; Overflow if the total weight does not fit 64 bits.
     """
 
-    __slots__ = ("by_weight", "order", "threshold", "tolerated", "total", "weights")
+    __slots__ = ("by_weight", "order", "powers", "threshold", "tolerated", "total", "weights")
 
     def __init__(self, authorities: Iterable[tuple[AuthorityId, int]]) -> None:
         weights: dict[AuthorityId, int] = {}
@@ -63,6 +63,9 @@ class VoterSet:
         if total > u64.MAX:
             raise Overflow(f"the voters' weights add up to {total}")
         self.weights: Mapping[AuthorityId, int] = weights
+        self.powers: Mapping[AuthorityId, Power] = {
+            who: Power(weight, 1) for who, weight in weights.items()
+        }
         self.order: Sequence[AuthorityId] = sorted(weights)
         self.by_weight: Sequence[AuthorityId] = sorted(self.order, key=lambda who: -weights[who])
         """The heaviest first; equal ones in their order."""
@@ -78,10 +81,6 @@ class VoterSet:
 
     def __len__(self) -> int:
         return len(self.order)
-
-    def power(self, who: AuthorityId) -> Power:
-        """Return the power of a voter. Raises KeyError for another id."""
-        return Power(self.weights[who], 1)
 
     def power_of(self, voters: Iterable[AuthorityId]) -> Power:
         """Return the power of several voters, no two the same. Raises KeyError for another id."""

@@ -200,7 +200,10 @@ class Signature:
 
         """
         hints = hints_of(handler)
-        arguments = list(inspect.signature(handler).parameters.values())[skip:]
+        # The signature of a bound method is that of its function, copied.
+        function = getattr(handler, "__func__", handler)
+        first = skip if function is handler else skip + 1
+        arguments = list(inspect.signature(function).parameters.values())[first:]
         self.parameters = [
             Parameter(
                 _wire_name(argument.name),

@@ -23,19 +23,21 @@ Kept = TypeVar("Kept")
 HEADERS_KEPT = 1_024
 VERSIONS_KEPT = 8
 """Number of runtimes whose version and metadata are cached; a node rarely serves more than two."""
-VERSION: Final = record(RuntimeVersion)
 SPEC_MEMBERS: Final = ("specName", "implName", "specVersion", "implVersion", "transactionVersion")
 """Members of a runtime version that chainHead has."""
 
 
 def version_json(version: RuntimeVersion) -> dict[str, object]:
     """Return a runtime version in the form of the legacy API: `apis` is a list of pairs."""
-    return {**VERSION.json(version, Context()), "stateVersion": version.state_version}
+    return {
+        **record(RuntimeVersion).json(version, Context()),
+        "stateVersion": version.state_version,
+    }
 
 
 def runtime_json(version: RuntimeVersion) -> dict[str, object]:
     """Return a runtime in the form of chainHead: fewer members, and `apis` is an object."""
-    members = VERSION.json(version, Context())
+    members = record(RuntimeVersion).json(version, Context())
     spec = {name: members[name] for name in SPEC_MEMBERS}
     apis = {to_hex(id): number for id, number in version.apis.value}
     return {"type": "valid", "spec": {**spec, "apis": apis}}

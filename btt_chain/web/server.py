@@ -84,9 +84,9 @@ class HttpServer:
     async def _listen(self, server: Server, host: str, port: int) -> None:
         """Open a socket on each address of a host. Raises OSError."""
         kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
-        try:  # an address needs no thread
+        try:  # an address needs no thread, and as bytes no tables of Unicode
             numeric = flags | socket.AI_NUMERICHOST
-            infos = socket.getaddrinfo(host or None, port, type=kind, flags=numeric)
+            infos = socket.getaddrinfo(host.encode() or None, port, type=kind, flags=numeric)
         except socket.gaierror:
             loop = asyncio.get_running_loop()
             infos = await loop.getaddrinfo(host, port, type=kind, flags=flags)

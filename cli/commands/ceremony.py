@@ -17,6 +17,7 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
 from cli.common.keys import key_pair, read_secret, scheme_option
+from cli.common.keystore_passwords import keystore_password
 from cli.common.options import (
     data_path_option,
     examples,
@@ -25,7 +26,6 @@ from cli.common.options import (
 )
 from cli.common.validator_keys import (
     KINDS,
-    keystore_password,
     keystore_password_options,
     plain_key_errors,
 )

@@ -19,6 +19,7 @@ from cli.common import show
 from cli.common.chain_data import live_chain, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
+from cli.common.keystore_passwords import keystore_password
 from cli.common.options import (
     Command,
     Group,
@@ -31,7 +32,6 @@ from cli.common.options import (
 from cli.common.types import RANDOMNESS
 from cli.common.validator_keys import (
     KINDS,
-    keystore_password,
     keystore_password_options,
     plain_key_errors,
 )

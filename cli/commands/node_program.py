@@ -29,10 +29,10 @@ from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import ExitCode, Mistyped
 from cli.common.files import secret_of
+from cli.common.keystore_passwords import keystore_password
 from cli.common.logs import parse_filters, start
 from cli.common.node_options import asked_for, check_explorer
 from cli.common.secret_uri import check_secret
-from cli.common.validator_keys import keystore_password
 from genesis.catalogue import chain_named
 from genesis.presets import CHAINS, ChainType
 

@@ -16,8 +16,9 @@ from btt_chain.keystore.errors import RecordError, RecordInUse, RecordMissing
 from btt_chain.keystore.record import SigningRecord, read, record_path, recorded_keys
 from btt_chain.node.service.paths import Paths, default_base_path
 from cli.common import show
-from cli.common.errors import Mistyped, Refused
-from cli.common.options import Command, add_options, password
+from cli.common.errors import Refused
+from cli.common.keystore_passwords import keystore_password
+from cli.common.options import Command, add_options
 from cli.common.wallets import Passwords
 from genesis.presets import ChainType
 
@@ -73,23 +74,6 @@ def keystore_password_of(options: dict[str, object]) -> Password | None:
     """Return the password of the `keystore_password_options`, which are removed from `options`."""
     typed = Passwords.of(options)
     return keystore_password(typed.given, typed.file, typed.interactive)
-
-
-def keystore_password(
-    given: str | None, filename: Path | None, interactive: bool
-) -> Password | None:
-    """Return the password of the keystore; None: the secret beside its files is used."""
-    if filename is not None or interactive:
-        ctx = click.get_current_context()
-        if ctx.get_parameter_source("password") is not click.core.ParameterSource.COMMANDLINE:
-            given = None  # a typed value overrides a configured one
-    word = password(given, interactive, filename)
-    if word == "":
-        raise Mistyped("the keystore's password is empty")
-    if word is None:
-        return None
-    read_again = None if filename is None else lambda: str(password(None, False, filename))
-    return Password(word, read_again=read_again)
 
 
 def last_signed(place: Place, public: bytes) -> str:

@@ -103,7 +103,8 @@ class Component(Concern):
         super().__init_subclass__()
         body: dict[str, object] = {}
         for base in reversed(cls.__mro__):
-            body |= vars(base)
+            if issubclass(base, Component) and base is not Component:
+                body |= vars(base)
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
 
     def inject(self, pallet: Concern, needs: Iterable[Need]) -> None:

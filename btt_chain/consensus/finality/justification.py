@@ -183,7 +183,7 @@ def assemble(
         if power.reaches(voters.threshold):
             break
         chosen.append(who)
-        power = power.plus(voters.power(who))
+        power = power.plus(voters.powers[who])
     if not power.reaches(voters.threshold):
         return None
     if base not in chosen:

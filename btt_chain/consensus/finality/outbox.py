@@ -51,7 +51,7 @@ class Outbox:
         """Gossip a vote of ours to the neighbours that may accept votes of its round."""
         to = self._peers.between(set_id, number - MAX_LAG, number + 1)
         if to:
-            self._actions.append(Publish(GRANDPA, raw, tuple(to)))
+            self._actions.append(Publish(GRANDPA, raw, to))
 
     def forward_vote(self, raw: bytes, vote: VoteMessage, sender: str, ours: int) -> None:
         """Gossip a vote that `sender` delivered to a few neighbours that may be in its round.
@@ -61,13 +61,9 @@ class Outbox:
         """
         number = int(vote.round)
         lag = MAX_LAG if number >= ours else 1
-        to = [
-            name
-            for name in self._peers.between(int(vote.set_id), number - lag, number)
-            if name != sender
-        ]
+        to = self._peers.between(int(vote.set_id), number - lag, number, besides=sender)
         if to:
-            self._actions.append(Publish(GRANDPA, raw, tuple(to), FORWARDED))
+            self._actions.append(Publish(GRANDPA, raw, to, FORWARDED))
 
     def penalize(self, peer: str, price: int, why: str, *, is_certain: bool = False) -> None:
         """Penalize a peer; `is_certain` for what is invalid on any chain."""

@@ -90,11 +90,21 @@ class Peers:
             for peer in self.known.values()
         )
 
-    def between(self, set_id: int, first: int, last: int) -> list[str]:
-        """Return the neighbours whose last position is in these rounds of a set, or not known."""
-        return [
-            name
-            for name, peer in self.known.items()
-            if (view := peer.view) is None
-            or (view.set_id == set_id and first <= view.round <= last)
-        ]
+    def between(
+        self, set_id: int, first: int, last: int, *, besides: str | None = None
+    ) -> tuple[str, ...]:
+        """Return the neighbours whose last position is in these rounds of a set, or not known.
+
+        `besides` is one to leave out.
+        """
+        return tuple(
+            [
+                name
+                for name, peer in self.known.items()
+                if name != besides
+                and (
+                    (view := peer.view) is None
+                    or (view.set_id == set_id and first <= view.round <= last)
+                )
+            ]
+        )

@@ -143,9 +143,10 @@ class Round:
         stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:
             raise ValueError("a primary's hint is not counted")
-        if who not in self.voters:
+        power = self.voters.powers.get(who)
+        if power is None:
             return _UNKNOWN_VOTER
-        votes, power = self._stages[stage], self.voters.power(who)
+        votes = self._stages[stage]
         if who in votes.by_voter:
             return self._add_another(stage, signed, power)
         if not self._graph.insert(vote.target_hash, vote.target_number, stage, power):
@@ -260,7 +261,9 @@ class Round:
 
     def _enough(self, stage: Stage) -> Suffices:
         """Return if power is enough in a stage, with that of the voters that voted twice."""
-        least = self.voters.threshold.minus(self._stages[stage].doubled)
+        least, doubled = self.voters.threshold, self._stages[stage].doubled
+        if doubled.heads:
+            least = least.minus(doubled)
         return lambda power: power.reaches(least)
 
     def _possible(self) -> Suffices:
@@ -271,17 +274,19 @@ class Round:
           has + (total - voted) + min(voted - has, may_cheat) >= threshold
         where `has` is its own power with that of the voters that voted twice.
         """
-        votes, tolerated = self._stages[Stage.PRECOMMIT], self.voters.tolerated
+        votes, allowed = self._stages[Stage.PRECOMMIT], self.voters.tolerated
+        voted, doubled = votes.power, votes.doubled
         least = Power(
-            *(
-                voted - allowed - max(0, allowed - doubled) - doubled
-                for voted, allowed, doubled in zip(
-                    votes.power, tolerated, votes.doubled, strict=True
-                )
-            )
+            _least_possible(voted.weight, allowed.weight, doubled.weight),
+            _least_possible(voted.heads, allowed.heads, doubled.heads),
         )
         # Given up only by both measures: the cheats may be more than is tolerated in one of them.
         return lambda power: power.touches(least)
+
+
+def _least_possible(voted: int, allowed: int, doubled: int) -> int:
+    """Return the least that a block must have in one measure to get enough at another node."""
+    return voted - allowed - max(0, allowed - doubled) - doubled
 
 
 Before: TypeAlias = Round | RoundState

@@ -91,7 +91,7 @@ class Wires:
         if key in node.said:
             return
         node.said[key] = self._time.now
-        to = [number(peer) for peer in message.to or ()]
+        to = list(map(number, message.to or ()))
         if message.few is None or len(to) <= message.few:
             self._gossip(node, key, to)
             return

@@ -300,7 +300,7 @@ class World:
         if engine is None:
             return
         before, self.acting = self.acting, node.index
-        faulty = faults.total()
+        faulty = faults.total() if faults else 0
         self.steps += 1
         now = self.time.now + node.skew
         try:
@@ -324,7 +324,7 @@ class World:
             return
         finally:
             self.acting = before
-        if faults.total() != faulty:  # a node goes on, a simulation must not
+        if faults and faults.total() != faulty:  # a node goes on, a simulation must not
             raise Violation("no fault", f"contained in node {node.index}: {dict(faults)}")
         if node.engine is engine:
             for check in self.checks:
