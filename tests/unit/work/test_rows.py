@@ -464,7 +464,7 @@ def test_real_values_of_rows_are_read_from_the_bytes_of_a_result() -> None:
     assert np.abs(second - items / 512).max() < 0.253
 
 
-def test_rows_and_tokens_have_leaves_whoever_reads_them() -> None:
+def test_rows_and_tokens_have_leaves_for_every_reader() -> None:
     """A claim about them reads the commitment, so no other claim may stand for it."""
     rng = np.random.default_rng(5)
     columns, _, factors, _ = dense(rng, 9, 6)
