@@ -163,7 +163,7 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "saturating engines": (
         (f"{WORK}/test_execute.py", "test_sums_beyond_float32_are_cut_and_stay_exact"),
         (f"{WORK}/test_execute.py", "test_every_node_equals_the_slow_integers"),
-        (f"{WORK}/test_fast.py", "test_an_engine_that_saturates_is_not_used"),
+        (f"{WORK}/test_onnxruntime_engine.py", "test_an_engine_that_saturates_is_not_used"),
     ),
     "fake capacity": ((WASH, "test_capacity_that_is_only_registered_earns_nothing"),),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -27,6 +28,7 @@ from btt_chain.work.model import (
     Int32s,
     Model,
     Rows,
+    outputs_of,
     real_outputs,
     rows_of,
     store_rows,
@@ -37,7 +39,7 @@ from btt_chain.work.operators.numeric.dynamic import RowLinearKernel, rope_recor
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.scaled_rows import bit_lengths, quantise_rows, rounded
 from btt_chain.work.recheck import Fault, first_fault
-from btt_chain.work.shapes import largest_proof
+from btt_chain.work.shapes import check_graph, judged_of, largest_proof
 from btt_chain.work.tensors import Kind, Tensor, Weights
 from unit.work.row_world import ROW_KINDS, ROWS, dense, quant, witnesses_of
 from unit.work.test_fraud import Receipt
@@ -444,3 +446,58 @@ def test_constants_and_scales_that_are_not_exact_are_refused() -> None:
     made.node("rows", scale, Numbers(Kind.D8), (2, 6))
     with pytest.raises(ModelRefused, match="mantissa 5 is not between"):
         made.model()
+
+
+def test_real_values_of_rows_are_read_from_the_bytes_of_a_result() -> None:
+    made = Builder(Kind.I16, (2, 5))
+    rows = made.to_rows("rows", 0, 2.0**-9, Kind.D16)
+    static = made.from_rows("static", rows, 0.5, Numbers(Kind.I8, -7))
+    model = made.model([1.0, 0.5], outputs=[rows, static])
+    items = np.random.default_rng(4).integers(-30_000, 30_000, (3, 2, 5)).astype(np.int16)
+    outputs = Executor(model).run(items).outputs
+    raw = b"".join(output[at].tobytes() for at in range(3) for output in outputs)
+
+    scales = [int(bits) for bits in model.manifest.output_scales]
+    first, second = outputs_of(model.graph.made, scales, raw)
+
+    assert np.abs(first - items / 512).max() < 0.003
+    assert np.abs(second - items / 512).max() < 0.253
+
+
+def test_rows_and_tokens_have_leaves_for_every_reader() -> None:
+    """A claim about them reads the commitment, so no other claim may stand for it."""
+    rng = np.random.default_rng(5)
+    columns, _, factors, _ = dense(rng, 9, 6)
+    made = Builder(Kind.I8, (2, 6))
+    rows = made.to_rows("rows", 0, 1.0, Kind.D8)
+    token = made.arg_max("token", rows, columns, factors)
+    made.gather("next", token, rng.integers(1, 100, (9, 4)).astype(np.int8))
+    graph = made.model().graph
+
+    assert nodes_of(graph) == [0, 1, 2]
+    for number in (0, 1):
+        nodes = list(graph.nodes)
+        nodes[number] = replace(nodes[number], out=replace(nodes[number].out, leaf=u16(0)))
+        with pytest.raises(ModelRefused, match=r"cannot read '(rows|token)' without leaves"):
+            check_graph(replace(graph, nodes=nodes))
+
+
+def test_proofs_of_rows_are_judged_by_two_exact_numbers() -> None:
+    rng = np.random.default_rng(6)
+    columns, _, factors, _ = dense(rng, 7, 20)
+    constants = np.zeros(20, np.int32), np.full(20, 1 << 12, np.int32)
+    made = Builder(Kind.I16, (3, 20))
+    rows = made.to_rows("rows", 0, 1.0, Kind.D16)
+    normed = made.norm("norm", rows, constants, Kind.D8, centred=False)
+    gated = made.row_linear("gated", normed, dense(rng, 16, 20), Kind.D8, gated=True)
+    values = made.from_rows("values", gated, 1.0, Numbers(Kind.I8))
+    values = made.rearrange("turned", values, (3, 8), (1, 0), (8, 3))
+    scores = made.scores("scores", gated, gated, 4, causal=True)
+    means = made.attend("means", scores, values, 1.0, Kind.D8)
+    token = made.arg_max("token", normed, columns, factors)
+    graph = made.model([1.0, 1.0], outputs=[means, token]).graph
+
+    assert {graph.nodes[at].name: judged_of(graph, at) for at in nodes_of(graph)} == {
+        "rows": 2 * 2, "norm": 2 * 20, "gated": 2 * 2 * 20, "turned": 1 + 1, "scores": 2 * 4,
+        "means": 2 * 3, "token": 2 * 20,
+    }  # fmt: skip
