@@ -63,8 +63,12 @@ def sign_wrongly(monkeypatch: pytest.MonkeyPatch, kind: type[KeyPair]) -> None:
 def test_wrong_seals_of_all_nodes_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     sign_wrongly(monkeypatch, SteadySr25519)
     world = World(seed=1)
-    world.run(3 * CHECKED)
-    missed = [why for node in world.nodes for _, why in node.watcher.missed_slots]
+    missed: list[str] = []
+    for _ in range(20):  # one signature in CHECKED is verified: which ones hangs on the genesis block
+        world.run(CHECKED)
+        missed = [why for node in world.nodes for _, why in node.watcher.missed_slots]
+        if missed:
+            break
     assert any("the seal is not by" in why for why in missed)
 
 

@@ -28,7 +28,7 @@ READING: Final = (
     "query storage System.Number", "referral list", "referral show //Bob", "stake list //Alice",
     "stake show 0 --of //Alice", "stake tiers", "tokenomics supply", "upgrade status",
     "validator list", "validator status //Alice", "vault list", "vault show 0",
-    "vesting show //Alice",
+    "vesting show //Alice", "work usefulness",
 )  # fmt: skip
 """A line for each command; some find nothing on a new chain."""
 
