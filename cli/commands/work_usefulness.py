@@ -22,7 +22,7 @@ from btt_chain.primitives.meaning import MILLIONTHS
 from btt_chain.scale import u32
 from cli.common import show
 from cli.common.block_scan import BlockScan
-from cli.common.errors import Mistyped, Refused
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.working import view_chain
 from runtime.constants import DAY_MS
 from runtime.pallets.jobs.api import WorkApi
@@ -60,7 +60,7 @@ async def print_usefulness(
     first: int | None, last: int | None, days: int | None, url: str, timeout: float,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Read a range of final blocks, and print the sums. Raises Mistyped, Refused."""
+    """Read a range of final blocks, and print the sums. Raises Mistyped, NotFound, Refused."""
     async with view_chain(url, timeout) as chain:
         begin, end = await block_range(chain.chain, first, last, days)
         with show.progress(silent=as_json) as bar:
@@ -78,7 +78,7 @@ async def print_usefulness(
 async def block_range(
     chain: Chain, first: int | None, last: int | None, days: int | None
 ) -> tuple[int, int]:
-    """Return the first and last block to read, both final. Raises Mistyped."""
+    """Return the first and last block to read, both final. Raises Mistyped, NotFound."""
     if days is not None and first is not None:
         raise Mistyped("give one of --from and --days")
     final = (await chain.finalized()).number
@@ -91,7 +91,7 @@ async def block_range(
         newest = (await scan.decode(await scan.fetch(end))).ms
         begin = await scan.first_since(newest - days * DAY_MS, end)
     if not 1 <= begin <= end:
-        raise Mistyped(f"no final block lies between {begin} and {end}")
+        raise NotFound(f"no final block lies between {begin} and {end}")
     return begin, end
 
 

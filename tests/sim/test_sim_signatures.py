@@ -64,7 +64,8 @@ def test_wrong_seals_of_all_nodes_are_found(monkeypatch: pytest.MonkeyPatch) -> 
     sign_wrongly(monkeypatch, SteadySr25519)
     world = World(seed=1)
     missed: list[str] = []
-    for _ in range(20):  # one signature in CHECKED is verified: which ones hangs on the genesis block
+    # One signature in CHECKED is verified; which ones follows from the genesis block.
+    for _ in range(20):
         world.run(CHECKED)
         missed = [why for node in world.nodes for _, why in node.watcher.missed_slots]
         if missed:
