@@ -91,7 +91,8 @@ async def block_range(
         newest = (await scan.decode(await scan.fetch(end))).ms
         begin = await scan.first_since(newest - days * DAY_MS, end)
     if not 1 <= begin <= end:
-        raise NotFound(f"no final block lies between {begin} and {end}")
+        why = f"no final block lies between {begin} and {end}"
+        raise NotFound(why) if first is None and last is None else Mistyped(why)
     return begin, end
 
 
