@@ -291,14 +291,14 @@ def _average_pool(node: FloatNode) -> Steps:
     node.graph.shapes[whole] = node.shape
     factor = np.ones([1] * len(node.shape))
     sides = node.input_shape(0)[2:]
-    for axis, (size, step, before) in enumerate(
-        zip(frame.size, frame.step, frame.before, strict=True)
-    ):
+    axes = zip(frame.size, frame.step, frame.apart, frame.before, strict=True)
+    for axis, (size, step, apart, before) in enumerate(axes):
         first = np.arange(node.shape[axis + 2]) * step - before
-        inside = np.minimum(first + size, sides[axis]) - np.maximum(first, 0)
+        places = first[:, None] + np.arange(size) * apart
+        inside = ((places >= 0) & (places < sides[axis])).sum(axis=1)
         row = [1] * len(node.shape)
         row[axis + 2] = len(first)
-        factor = factor * (size / inside).reshape(row)
+        factor = factor * (size / np.maximum(inside, 1)).reshape(row)
     return [
         AveragePool(f"{name}:padded", inputs, whole, frame),
         Affine(name, (whole,), output, factor, np.zeros([1] * len(node.shape))),

@@ -38,8 +38,8 @@ class LossTooLarge(WorkError):
     def __init__(self, comparison: Comparison, least: float) -> None:
         super().__init__(
             f"agrees with the float model in {comparison.agreement:.2%} of decisions "
-            f"(least {least:.2%}), Dice {comparison.dice:.4f}: calibrate with more items, raise "
-            "--budget, or give --accept-loss"
+            f"(least {least:.2%}), Dice {comparison.dice:.4f} (least {MIN_DICE}): calibrate with "
+            "more items, raise --budget, or give --accept-loss"
         )
         self.comparison = comparison
 

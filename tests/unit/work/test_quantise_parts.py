@@ -170,10 +170,13 @@ def test_a_tensor_between_its_own_ends_is_a_circular_padding(tmp_path: Path) -> 
     assert result.comparison.outputs[0].mean_error < 0.05
 
 
-def test_means_leave_padding_out(tmp_path: Path) -> None:
-    net = Net({"x": ["n", 2, 7, 8]})
+@pytest.mark.parametrize("apart", [1, 2])
+def test_means_leave_padding_out(apart: int, tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 7, 8]}, opset=19)
     h = net.conv("x", 2, 4, 1, 1)
-    pooled = net.node("AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 1])
+    pooled = net.node(
+        "AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 1], dilations=[apart] * 2
+    )
     importer = _plan(net, tmp_path, net.conv(pooled, 4, 3, 1, 1))
     assert _kinds(importer) == [Product, AveragePool, Affine, Product]
     result = importer.quantised(items(1, 24, x=(1, 2, 7, 8)), items(2, 24, x=(1, 2, 7, 8)))
