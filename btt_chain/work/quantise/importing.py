@@ -29,7 +29,7 @@ from btt_chain.work.quantise.sensitivity import widening, within_budget
 from btt_chain.work.quantise.steps import Plan
 
 HELD_BACK: Final = 3
-"""One calibration item of so many is not used for the numbers, but to choose between them."""
+"""Every third calibration item is not used for the numbers, but to choose between them."""
 
 
 class LossTooLarge(WorkError):

@@ -280,7 +280,7 @@ class WideTableKernel(Kernel[WideTable]):
         middle = TABLE_ENTRIES // 2
         entries = np.clip(elements, -middle, middle - 1) + middle
         self._outputs = elements_of(node.out.kind, constants.table[entries])
-        """By the bits of an input element."""
+        """Output element by the bits of the input element."""
 
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Look up some elements at a time."""
