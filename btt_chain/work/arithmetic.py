@@ -71,7 +71,7 @@ def shifted(value: int, shift: int) -> int:
 def scaled(accumulator: int, bits: int) -> int:
     """Return the product with a scale, rounded as in binary32 arithmetic and then to an integer.
 
-    `bits` must be a `usable_scale`, the accumulator fit 32 bits.
+    `bits` must be a `usable_scale`, the accumulator fit 64 bits.
     """
     size = abs(accumulator)
     exponent = max(0, size.bit_length() - MANTISSA_BITS)

@@ -81,7 +81,7 @@ from btt_chain.work.transposed import phases_of
 __all__ = ["MIN_PART", "Builder", "Numbers", "window"]
 
 MIN_PART: Final = 256
-"""Least length of a part of a row."""
+"""Minimum length of a part of a row."""
 MAX_LINE: Final = 4096
 """Maximum number of elements whose mean is one node."""
 PROOF_SPARE: Final = 2048

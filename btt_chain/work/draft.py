@@ -62,7 +62,7 @@ class Draft:
         self._nodes: list[tuple[str, Op]] = []
         self._records: dict[int, Bytes2D] = {}
         self._scales = [scale]
-        """Of the inputs."""
+        """Scales of the inputs."""
         self._outputs: list[u16] = []
 
     def add_input(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> int:

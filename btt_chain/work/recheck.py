@@ -90,9 +90,9 @@ class _Item:
         inputs = len(graph.inputs)
         rest = iter(tensors[inputs:])
         self._claimed = [next(rest) if node.out.committed else None for node in graph.nodes]
-        """By node; None without a commitment."""
+        """Claimed outputs by node; None without a commitment."""
         self.made: list[Elements] = [tensor[None] for tensor in tensors[:inputs]]
-        """By tensor, with a batch axis: those before the current node."""
+        """Tensors before the current node, with a batch axis."""
 
     def recompute(self, number: int) -> Elements:
         """Return the right output of the current node."""

@@ -183,7 +183,7 @@ class Window:
     """The part of an image for an output pixel; outside of the image is padding."""
 
     axes: Bounded[list[Axis], 3]
-    """Of a signal one axis, of an image height and width, of a volume depth, height and width."""
+    """The axis of a signal; height and width of an image; depth, height and width of a volume."""
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """`btt-chain job`: post a job, watch its computation, and fetch the result.
 
-Inputs are read, stripped and converted to 8-bit numbers here; they are sent sealed to the provider
-that the chain selects. The folder of `--base-path` has each job's keys, inputs and result, so that
-any of these commands may be stopped and started again.
+Inputs are read, stripped and converted to the model's integers here; they are sent sealed to the
+provider that the chain selects. The folder of `--base-path` has each job's keys, inputs and result,
+so that any of these commands may be stopped and started again.
 """
 
 from __future__ import annotations

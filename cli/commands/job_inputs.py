@@ -37,7 +37,7 @@ def input_options(command: Command) -> Command:
         help="The package of a registered model.",
     )  # fmt: skip
     elements = click.option(
-        "--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already."
+        "--elements", is_flag=True, help="Arrays hold the model's own integers already."
     )
     return files(package(elements(command)))
 

@@ -45,7 +45,8 @@ class ImportOptions:
         files = [_path(options, name) for name in ("prepare", "calibrate", "compare", "labels")]
         prepare, calibrate, compare, labels = files
         chart, shapes = _path(options, "chart"), options["shapes"]
-        if calibrate is None and any((compare, labels, chart, shapes, options["accept_loss"])):
+        of_floats = (compare, labels, chart, shapes, options["ranges"], options["accept_loss"])
+        if calibrate is None and any(of_floats):
             raise Mistyped("a float model needs --calibrate; the other options go with it")
         if labels is not None and compare is None:
             raise Mistyped("--labels are those of the items of --compare: give that, too")

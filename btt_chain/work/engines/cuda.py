@@ -42,7 +42,7 @@ PIECE_BYTES: Final = 64 << 20
 """Maximum bytes of a matrix that is multiplied at a time, and of its sums."""
 MIN_ROWS: Final = 32
 MULTIPLE: Final = 16
-"""Of which the length and the number of columns are multiples."""
+"""Divisor of the length and of the number of columns."""
 
 
 class Cuda(ProductEngine):

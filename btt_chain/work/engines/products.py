@@ -114,7 +114,7 @@ class Operand:
     kind: Kind
     zero: int
     factor: int
-    """By which its sums are multiplied."""
+    """Factor of its sums."""
 
     def shift(self, taken: Kind) -> int:
         """Return the element of byte 0 where an engine takes bytes of the kind `taken`."""
@@ -141,9 +141,9 @@ class Part:
     """Added to each channel's sum: its bias, corrected for the zeros and shifts of the bytes."""
     scales: Float32s
     taps: slice
-    """Of each row of the input, or of each window."""
+    """Elements that it reads of each row of the input, or of each window."""
     channels: slice
-    """Of the output."""
+    """Channels of the output that it makes."""
 
 
 def engine_parts(kernel: ColumnsOf, taken: Kind) -> list[Part]:

@@ -56,7 +56,7 @@ def read(
     """Read all items of some files, in order.
 
     Items of a model with several inputs are .npz files with an array input0, input1, ... for each.
-    `elements`: arrays hold the model's own 8-bit numbers already. UnreadableInput names the file
+    `elements`: arrays hold the model's own integers already. UnreadableInput names the file
     and its fault, which may also be a package that is not installed.
     """
     graph = manifest.graph

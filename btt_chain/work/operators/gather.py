@@ -12,7 +12,7 @@ from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor, TensorId, Weights
 
 
 class Gather(Operator, index=19):
-    """For each number its row of a table; a number that is not of a row stands for row 0.
+    """The row of a table for each number; row 0 for a number without a row.
 
     A record is the elements of a row (int8), then a tail of zeros, so that it has the form of all
     records.

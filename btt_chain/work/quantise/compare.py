@@ -48,11 +48,11 @@ class Agreement:
     relative_error: float
     """The mean error over the mean absolute value of the float model's output."""
     by_class: Mapping[int, tuple[int, int]]
-    """For each class of the float model: decisions, and how many are equal."""
+    """Number of decisions and of equal ones, by the class of the float model."""
     margins: Sequence[float]
-    """Of the changed decisions, the largest first: the float model's distance of the best two."""
+    """Distances of the float model's best two scores in changed decisions, the largest first."""
     accuracy: tuple[float, float] | None = None
-    """With labels: of the float model, of the integers."""
+    """Accuracy of the float model and of the integers, if there are labels."""
     auc: tuple[float, float] | None = None
 
     @property

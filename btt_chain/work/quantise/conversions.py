@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import ceil, floor
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -46,6 +48,16 @@ _NEAREST: Final[Mapping[str, str]] = {
     "NonMaxSuppression": "the raw boxes as outputs", "Div": "Mul with a constant",
 }  # fmt: skip
 """The nearest supported form of an operator."""
+
+MAX_PART_OF_PIXEL: Final = 1e-3
+"""Maximum difference of a side by its scale, which is of float32, from a whole number."""
+_ROUNDINGS: Final[Mapping[str, Callable[[Fraction], int]]] = {
+    "round_prefer_floor": lambda place: ceil(place - Fraction(1, 2)),
+    "round_prefer_ceil": lambda place: floor(place + Fraction(1, 2)),
+    "floor": floor,
+    "ceil": ceil,
+}
+"""ONNX's ways to take the nearest pixel of a place."""
 
 Steps: TypeAlias = Iterable[Step]
 
@@ -145,6 +157,8 @@ def _recurrent(node: FloatNode) -> Steps:
     bias = node.reals(3) if node.has(3) else np.zeros((len(weights), 2 * gates))
     if node.integer("layout", 0) or node.attribute("clip", None) is not None:
         raise node.refused("layout and clip: export without them")
+    if node.integer("input_forget", 0):
+        raise node.refused("input_forget: export with separate gates")
     if node.attribute("activations", None) is not None or node.has(7):
         raise node.refused("other activations or peepholes: export the default cell")
     for at in (5, 6):
@@ -277,14 +291,14 @@ def _average_pool(node: FloatNode) -> Steps:
     node.graph.shapes[whole] = node.shape
     factor = np.ones([1] * len(node.shape))
     sides = node.input_shape(0)[2:]
-    for axis, (size, step, before) in enumerate(
-        zip(frame.size, frame.step, frame.before, strict=True)
-    ):
+    axes = zip(frame.size, frame.step, frame.apart, frame.before, strict=True)
+    for axis, (size, step, apart, before) in enumerate(axes):
         first = np.arange(node.shape[axis + 2]) * step - before
-        inside = np.minimum(first + size, sides[axis]) - np.maximum(first, 0)
+        places = first[:, None] + np.arange(size) * apart
+        inside = ((places >= 0) & (places < sides[axis])).sum(axis=1)
         row = [1] * len(node.shape)
         row[axis + 2] = len(first)
-        factor = factor * (size / inside).reshape(row)
+        factor = factor * (size / np.maximum(inside, 1)).reshape(row)
     return [
         AveragePool(f"{name}:padded", inputs, whole, frame),
         Affine(name, (whole,), output, factor, np.zeros([1] * len(node.shape))),
@@ -308,19 +322,61 @@ def _reduce_mean(node: FloatNode) -> Steps:
 
 
 def _resize(node: FloatNode) -> Steps:
+    """Convert Resize and Upsample, if ONNX takes the same pixels as our operator."""
+    # Before opset 11 there are no such attributes, and the scales are input 1.
+    is_old = node.kind == "Upsample" or node.graph.opset < 11
     mode = node.text("mode", "nearest")
-    form = node.text("coordinate_transformation_mode", "half_pixel")
-    if node.kind == "Upsample":
-        form = "asymmetric"
+    form = node.text("coordinate_transformation_mode", "asymmetric" if is_old else "half_pixel")
+    rounding = node.text("nearest_mode", "floor" if is_old else "round_prefer_floor")
     if mode not in {"nearest", "linear"}:
         raise node.refused(f"mode {mode}: nearest and linear are supported")
     if form not in {"half_pixel", "pytorch_half_pixel", "asymmetric"}:
         raise node.refused(f"{form}: half_pixel and asymmetric are supported")
     if mode == "linear" and form == "asymmetric":
         raise node.refused("linear and asymmetric: use half_pixel (align_corners=False)")
+    if node.integer("antialias", 0):
+        raise node.refused("antialias: set it to 0, or use AveragePool")
+    if node.text("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise node.refused("keep_aspect_ratio_policy: give the sizes that it makes")
     if node.shape[:2] != node.input_shape(0)[:2]:
         raise node.refused("resizes channels or items")
+    _check_scales(node, 1 if is_old else 2)
+    for old, new in zip(node.input_shape(0)[2:], node.shape[2:], strict=True):
+        _check_pixels(node, (old, new), mode, form, rounding)
     return [Resize(*_tensors(node), mode == "linear", form == "asymmetric")]
+
+
+def _check_scales(node: FloatNode, at: int) -> None:
+    """Raise ModelRefused if places follow from scales that are not the ratios of the sides."""
+    scales = node.reals(at) if node.has(at) else np.array(node.attribute("scales", []), np.float64)
+    axes = node.integers("axes", range(len(node.shape)))
+    for axis, scale in zip(axes, scales, strict=False):
+        if abs(scale * node.input_shape(0)[axis] - node.shape[axis]) > MAX_PART_OF_PIXEL:
+            raise node.refused(f"a scale of {scale:g} gives no whole number of pixels: give sizes")
+
+
+def _check_pixels(
+    node: FloatNode, sides: tuple[int, int], mode: str, form: str, rounding: str
+) -> None:
+    """Raise ModelRefused unless ONNX takes the pixels along an axis that `Resize` takes."""
+    old, new = sides
+    if form == "pytorch_half_pixel" and new == 1 < old:
+        raise node.refused("pytorch_half_pixel to one pixel: use half_pixel")
+    if mode == "linear":
+        return
+    if rounding not in _ROUNDINGS:
+        raise node.refused(f"nearest_mode {rounding} is not known")
+    for at in range(new):
+        if form == "asymmetric":
+            place, taken = Fraction(at * old, new), at * old // new
+        else:
+            place = Fraction((2 * at + 1) * old, 2 * new) - Fraction(1, 2)
+            taken = (2 * at + 1) * old // (2 * new)
+        if min(max(_ROUNDINGS[rounding](place), 0), old - 1) != taken:
+            raise node.refused(
+                f"nearest_mode {rounding} with {form} from {old} to {new} pixels: export with "
+                "floor and asymmetric, or with round_prefer_ceil and half_pixel"
+            )
 
 
 # ---- moves

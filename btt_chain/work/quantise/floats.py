@@ -46,7 +46,7 @@ class FloatGraph:
     """The same graph as a model, for execution."""
     constants: Mapping[str, Array]
     shapes: dict[str, tuple[int, ...]]
-    """Of every input and of every output of a node; those of further steps are added."""
+    """Shapes of all inputs and of the outputs of nodes; those of further steps are added."""
     opset: int
     left_out: Sequence[str] = ()
     """Inputs and outputs of the file that hold states of recurrent layers; the first are 0."""

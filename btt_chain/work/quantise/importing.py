@@ -29,7 +29,7 @@ from btt_chain.work.quantise.sensitivity import widening, within_budget
 from btt_chain.work.quantise.steps import Plan
 
 HELD_BACK: Final = 3
-"""One calibration item of so many is not used for the numbers, but to choose between them."""
+"""Every third calibration item is not used for the numbers, but to choose between them."""
 
 
 class LossTooLarge(WorkError):
@@ -38,8 +38,8 @@ class LossTooLarge(WorkError):
     def __init__(self, comparison: Comparison, least: float) -> None:
         super().__init__(
             f"agrees with the float model in {comparison.agreement:.2%} of decisions "
-            f"(least {least:.2%}), Dice {comparison.dice:.4f}: calibrate with more items, raise "
-            "--budget, or give --accept-loss"
+            f"(least {least:.2%}), Dice {comparison.dice:.4f} (least {MIN_DICE}): calibrate with "
+            "more items, raise --budget, or give --accept-loss"
         )
         self.comparison = comparison
 

@@ -130,6 +130,8 @@ class FloatNode:
         sides = self.input_shape(0)[2:]
         if len(sides) != rank or len(step) != rank or len(pads) != 2 * rank:
             raise self.refused(f"a window of {rank} axes over {len(sides)}")
+        if min(pads, default=0) < 0:
+            raise self.refused("negative pads: use Slice")
         automatic = self.text("auto_pad", "NOTSET")
         extents = [(taps - 1) * gap + 1 for taps, gap in zip(size, apart, strict=True)]
         if automatic in {"SAME_UPPER", "SAME_LOWER"}:

@@ -23,7 +23,7 @@ class Step:
     """One operation: its tensors by name."""
 
     name: str
-    """Of the node, for errors and for the graph."""
+    """Name of the node, for errors and for the graph."""
     inputs: tuple[str, ...]
     output: str
 
@@ -135,7 +135,7 @@ class Reshape(Step):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice(Step):
-    """For each axis: the first element, the distance of elements, their number."""
+    """The first element, the distance of elements and their number along each axis."""
 
     begin: tuple[int, ...]
     step: tuple[int, ...]
@@ -144,7 +144,7 @@ class Slice(Step):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pad(Step):
-    """For each axis: elements before and after; mode of ONNX (constant is zero)."""
+    """Elements before and after along each axis; mode of ONNX (constant is zero)."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]

@@ -130,6 +130,7 @@ def test_a_refusal_names_the_file(folder: Path) -> None:
     [
         (["--compare", "test"], "a float model needs --calibrate"),
         (["--accept-loss"], "a float model needs --calibrate"),
+        (["--ranges", "minmax"], "a float model needs --calibrate"),
         (["--calibrate", "test", "--labels", "labels.csv"], "--labels are those of the items of"),
         (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),

@@ -170,10 +170,13 @@ def test_a_tensor_between_its_own_ends_is_a_circular_padding(tmp_path: Path) -> 
     assert result.comparison.outputs[0].mean_error < 0.05
 
 
-def test_means_leave_padding_out(tmp_path: Path) -> None:
-    net = Net({"x": ["n", 2, 7, 8]})
+@pytest.mark.parametrize("apart", [1, 2])
+def test_means_leave_padding_out(apart: int, tmp_path: Path) -> None:
+    net = Net({"x": ["n", 2, 7, 8]}, opset=19)
     h = net.conv("x", 2, 4, 1, 1)
-    pooled = net.node("AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 1])
+    pooled = net.node(
+        "AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 1], dilations=[apart] * 2
+    )
     importer = _plan(net, tmp_path, net.conv(pooled, 4, 3, 1, 1))
     assert _kinds(importer) == [Product, AveragePool, Affine, Product]
     result = importer.quantised(items(1, 24, x=(1, 2, 7, 8)), items(2, 24, x=(1, 2, 7, 8)))
@@ -251,6 +254,28 @@ def test_pads_have_their_modes(mode: str, tmp_path: Path) -> None:
     assert _kinds(importer) == [Pad, Product]
     result = importer.quantised(items(1, 24, x=(1, 2, 9)), items(2, 24, x=(1, 2, 9)))
     assert result.comparison.outputs[0].mean_error < 0.05
+
+
+NEAREST: dict[str, tuple[int, list[float], dict[str, object]]] = {
+    "half pixels": (17, [2, 2], {}),
+    "half pixels, fewer": (17, [0.5, 0.5], {"nearest_mode": "round_prefer_ceil"}),
+    "rounded down": (
+        17, [3, 5], {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+    ),
+    "before opset 11": (10, [3, 2], {}),
+}  # fmt: skip
+"""Opset, factors of the sides, attributes."""
+
+
+@pytest.mark.parametrize("kind", NEAREST)
+def test_the_nearest_pixels_are_those_of_onnx(kind: str, tmp_path: Path) -> None:
+    opset, factors, more = NEAREST[kind]
+    net = Net({"x": [1, 2, 4, 6]}, opset=opset)
+    scales = net.constant([1, 1, *factors])
+    h = net.node("Resize", "x", *([scales] if opset < 11 else ["", scales]), **more)
+    importer = _plan(net, tmp_path, net.conv(h, 2, 3, 1, 1))
+    result = importer.quantised(items(1, 12, x=(1, 2, 4, 6)), items(2, 8, x=(1, 2, 4, 6)))
+    assert result.comparison.outputs[0].relative_error < 0.03
 
 
 def test_a_window_over_a_whole_axis_merges_it_into_the_channels(tmp_path: Path) -> None:

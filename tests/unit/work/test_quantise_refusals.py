@@ -32,6 +32,13 @@ def _one(kind: str, *inputs: object, shape: tuple[int, ...] = (1, 4, 8, 8), **mo
     return net
 
 
+def _resized(sides: list[int], **more: object) -> Net:
+    """Return a net that resizes an image of 8 by 8."""
+    net = Net({"x": [1, 4, 8, 8]})
+    net.node("Resize", "x", "", "", net.constant([1, 4, *sides], "i8"), **more)
+    return net
+
+
 NODES: dict[str, tuple[Net, str]] = {
     "layer norm": (
         _one("LayerNormalization", np.ones(8), np.zeros(8)),
@@ -46,6 +53,22 @@ NODES: dict[str, tuple[Net, str]] = {
     "cubic": (
         _one("Resize", np.zeros(0), np.array([1, 1, 2, 2]), mode="cubic"),
         "mode cubic: nearest and linear are supported",
+    ),
+    "nearest by another rounding": (
+        _resized([4, 4]),
+        "nearest_mode round_prefer_floor with half_pixel from 8 to 4 pixels: export with floor",
+    ),
+    "nearest by rounded places": (
+        _resized([24, 24], coordinate_transformation_mode="asymmetric"),
+        "nearest_mode round_prefer_floor with asymmetric from 8 to 24 pixels",
+    ),
+    "one pixel of torch": (
+        _resized([1, 1], mode="linear", coordinate_transformation_mode="pytorch_half_pixel"),
+        "pytorch_half_pixel to one pixel: use half_pixel",
+    ),
+    "scales of parts of pixels": (
+        _one("Resize", np.zeros(0), np.array([1, 1, 1, 1.3]), nearest_mode="round_prefer_ceil"),
+        "a scale of 1.3 gives no whole number of pixels: give sizes",
     ),
     "rounded up": (
         _one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
@@ -80,6 +103,14 @@ def test_a_node_without_an_exact_form_is_refused_with_its_name(kind: str, tmp_pa
     assert str(refusal.value).startswith(f"node {name!r}: ")
     assert why in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_coupled_gates_of_an_lstm_are_refused(tmp_path: Path) -> None:
+    net = Net({"x": [5, 1, 3]})
+    y = net.node("LSTM", "x", net.weights(1, 16, 3), net.weights(1, 16, 4), hidden_size=4,
+                 input_forget=1)  # fmt: skip
+    with pytest.raises(ModelRefused, match="node 'lstm0': input_forget: export with separate"):
+        Importer(net.save(tmp_path, y), Settings())
 
 
 def test_dynamic_axes_are_refused_with_the_option_that_fixes_them(tmp_path: Path) -> None:

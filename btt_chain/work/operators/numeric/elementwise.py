@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator
@@ -25,27 +25,20 @@ from btt_chain.work.operators.elementwise import (
 )
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
-from btt_chain.work.operators.numeric.requantise import repeats_of, requantise, scale_of
+from btt_chain.work.operators.numeric.requantise import (
+    Whole,
+    repeats_of,
+    requantise,
+    scale_of,
+    shift_right,
+)
 from btt_chain.work.operators.numeric.rows import whole_roots
 from btt_chain.work.tensors import BYTES, Kind, Tensor
-
-Whole = TypeVar("Whole", np.int32, np.int64)
 
 MAX_IDLE_PERCENT: Final = 10
 """Maximum percentage of factors that are 0."""
 MIN_TABLE_NUMBERS: Final = 4
 """Minimum number of different numbers in a wide table."""
-
-
-def shift_rounded(total: NDArray[Whole], shift: int, room: NDArray[Whole]) -> None:
-    """Divide integers by 2^shift in place, halves to even; `room` is overwritten."""
-    if shift:
-        # Just below a half, and the rest of it where the quotient is odd.
-        np.right_shift(total, shift, out=room)
-        room &= total.dtype.type(1)
-        total += room
-        total += total.dtype.type((1 << (shift - 1)) - 1)
-        total >>= shift
 
 
 def write_clipped(
@@ -80,7 +73,7 @@ class AddKernel(Kernel[Add]):
             total += other
             if zeros:
                 total -= number(zeros)
-            shift_rounded(total, shift, other)
+            shift_right(total, shift, other)
             write_clipped(total, out, (out.kind.low, out.kind.high), flat[part])
 
     @staticmethod
@@ -172,7 +165,7 @@ class AffineKernel(Kernel[Affine]):
             total -= np.int32(zero)
         total *= factor
         total += offset
-        shift_rounded(total, int(self.op.shift), other)
+        shift_right(total, int(self.op.shift), other)
         write_clipped(total, self.out, (int(self.op.low), int(self.op.high)), made)
 
     @staticmethod
@@ -283,11 +276,11 @@ class WideTableKernel(Kernel[WideTable]):
         if constants is None:
             raise TypeError(f"node {node.name!r} needs its numbers")
         elements = np.arange(1 << 16).astype(np.uint16).view(np.int16).astype(np.int32)
-        shift_rounded(elements, ENTRY_SHIFT, np.empty_like(elements))
+        shift_right(elements, ENTRY_SHIFT)
         middle = TABLE_ENTRIES // 2
         entries = np.clip(elements, -middle, middle - 1) + middle
         self._outputs = elements_of(node.out.kind, constants.table[entries])
-        """By the bits of an input element."""
+        """Output element by the bits of the input element."""
 
     def run(self, inputs: Sequence[Elements], made: Elements) -> None:
         """Look up some elements at a time."""

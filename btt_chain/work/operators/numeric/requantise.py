@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.work.model import Elements, Float32s, Int32s, Int64s
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.tensors import Kind, Tensor
+
+Whole = TypeVar("Whole", np.int32, np.int64)
 
 
 def requantise(
@@ -42,15 +47,15 @@ def requantise(
         rows[at : at + step] = block
 
 
-def shift_right(total: Int32s | Int64s, shift: int) -> None:
-    """Divide by 2^shift in place, halves to even (`arithmetic.shifted`); shift is at least 1."""
-    # Just below a half is added, and the rest of it where the quotient is odd.
-    number = total.dtype.type
-    odd = total >> number(shift)
-    odd &= number(1)
-    total += odd
-    total += number((1 << (shift - 1)) - 1)
-    total >>= number(shift)
+def shift_right(total: NDArray[Whole], shift: int, room: NDArray[Whole] | None = None) -> None:
+    """Divide by 2^shift in place, halves to even (`arithmetic.shifted`); `room` is overwritten."""
+    if shift:
+        # Just below a half is added, and the rest of it where the quotient is odd.
+        odd = np.right_shift(total, shift, out=room)
+        odd &= total.dtype.type(1)
+        total += odd
+        total += total.dtype.type((1 << (shift - 1)) - 1)
+        total >>= shift
 
 
 def repeats_of(width: int, count: int) -> int:

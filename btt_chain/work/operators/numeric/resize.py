@@ -14,11 +14,10 @@ from btt_chain.work.operators import Resize
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.moves import taken
-from btt_chain.work.operators.numeric.requantise import shift_right
+from btt_chain.work.operators.numeric.requantise import Whole, shift_right
 from btt_chain.work.tensors import BYTES
 
 N = TypeVar("N", bound=np.generic)
-S = TypeVar("S", np.int32, np.int64)
 
 
 class Taps(NamedTuple):
@@ -49,7 +48,7 @@ class ResizeKernel(Kernel[Resize]):
             else:
                 self._means(item.astype(np.int64), result)
 
-    def _means(self, total: NDArray[S], made: Elements) -> None:
+    def _means(self, total: NDArray[Whole], made: Elements) -> None:
         """Sum along the inner axes first, then along the first one, some lines at a time."""
         bits = self.op.bits
         outer, *inner = self._taps
@@ -102,12 +101,12 @@ def _taps(node: NodeOf[Resize]) -> list[Taps]:
     return axes
 
 
-def _blended(x: NDArray[S], taps: Taps, axis: int, bits: int) -> NDArray[S]:
+def _blended(x: NDArray[Whole], taps: Taps, axis: int, bits: int) -> NDArray[Whole]:
     """Return the sums of both taps along an axis, 2^bits times their mean."""
     weight = _along(taps.weight, axis, x.ndim).astype(x.dtype)
-    total: NDArray[S] = np.take(x, taps.first, axis)
+    total: NDArray[Whole] = np.take(x, taps.first, axis)
     total *= x.dtype.type(1 << bits) - weight
-    other: NDArray[S] = np.take(x, taps.second, axis)
+    other: NDArray[Whole] = np.take(x, taps.second, axis)
     other *= weight
     total += other
     return total
