@@ -25,6 +25,8 @@ from btt_chain.work.tensors import SMALL, Axis, Binary32, Kind, Tensor, TensorId
 
 def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, ...]:
     """Return the sides of the output; not above 0 where the window does not fit."""
+    if not window.axes:
+        raise ModelRefused.at(name, "its window has no axis: give it one to three")
     if len(x.dims) != len(window.axes) + 1:
         raise ModelRefused.at(
             name,

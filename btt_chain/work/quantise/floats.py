@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
@@ -30,6 +31,15 @@ Feeds: TypeAlias = Mapping[str, NDArray[np.float32]]
 MAX_FILE_BYTES: Final = 1 << 31
 MAX_ROUNDS: Final = 8
 """Maximum passes of shape inference and folding."""
+MAX_FILE_NODES: Final = 1 << 14
+"""Maximum nodes of a file, and after folding `MAX_NODES`."""
+MAX_NODES: Final = 1 << 12
+MAX_ELEMENTS: Final = 1 << 28
+"""Maximum elements of a tensor of a file; a model of integers has at most 2^24."""
+MAX_CONSTANT_BYTES: Final = 1 << 31
+"""Maximum bytes of all constants, with those that nodes make of them."""
+_SMALL: Final = 64
+"""Maximum elements of a constant that may be a shape."""
 _ALIASES: Final = frozenset({"Identity", "Dropout"})
 _QUANTISED: Final = frozenset({
     "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
@@ -110,6 +120,7 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
     model = loaded(path)
     if model.functions or model.graph.sparse_initializer:
         raise ModelRefused("has local functions or sparse constants: export it without")
+    _check_count(len(model.graph.node), MAX_FILE_NODES)
     opset = operator_set(model)
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     for name, array in constants.items():
@@ -120,14 +131,21 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
     nodes = endings_last(_without_aliases(model), model)
     for _ in range(MAX_ROUNDS):
         static = _inferred(model, nodes, constants)
-        remaining = [node for node in nodes if not _fold(node, constants, static, opset)]
+        remaining = _unfolded(nodes, constants, static, opset)
         if len(remaining) == len(nodes):
             break
         nodes = remaining
+    _check_count(len(nodes), MAX_NODES)
     for node in nodes:
         _check_node(node)
     proto = _model_of(model, _needed(nodes, model), constants)
     return FloatGraph(proto, constants, _shapes(proto), opset, left_out)
+
+
+def _check_count(count: int, most: int) -> None:
+    """Raise ModelRefused if there are too many nodes."""
+    if count > most:
+        raise ModelRefused(f"has {count} nodes, allowed are {most}: export a smaller model")
 
 
 def _check_node(node: onnx.NodeProto) -> None:
@@ -203,12 +221,41 @@ def _inferred(
         inferred = onnx.shape_inference.infer_shapes(whole, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError) as broken:
         raise ModelRefused(f"its shapes do not fit: {str(broken).splitlines()[0]}") from None
-    static: dict[str, tuple[int, ...]] = {}
-    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        if value.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
-            static[value.name] = tuple(int(dim.dim_value) for dim in dims)
+    known = inferred.graph
+    static = _known_shapes((*known.input, *known.value_info, *known.output))
+    _check_sizes(static)
     return static
+
+
+def _check_sizes(shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise ModelRefused if a tensor is too large to be made."""
+    for name, dims in shapes.items():
+        if prod(dims) > MAX_ELEMENTS:
+            raise ModelRefused(
+                f"tensor {name!r} has {prod(dims)} elements, allowed are {MAX_ELEMENTS}"
+            )
+
+
+def _unfolded(
+    nodes: Sequence[onnx.NodeProto],
+    constants: dict[str, Array],
+    static: Mapping[str, tuple[int, ...]],
+    opset: int,
+) -> list[onnx.NodeProto]:
+    """Fold each node that depends on no input; return the others."""
+    remaining: list[onnx.NodeProto] = []
+    total = sum(array.nbytes for array in constants.values())
+    for node in nodes:
+        if not _fold(node, constants, static, opset):
+            remaining.append(node)
+            continue
+        total += sum(constants[name].nbytes for name in node.output if name in constants)
+        if total > MAX_CONSTANT_BYTES:
+            raise ModelRefused.at(
+                node.name or node.op_type,
+                f"constants have {total} bytes with it, allowed are {MAX_CONSTANT_BYTES}",
+            )
+    return remaining
 
 
 def _fold(
@@ -241,6 +288,7 @@ def evaluated(node: onnx.NodeProto, feeds: Mapping[str, Array], opset: int) -> l
     ]
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.output]
     graph = helper.make_graph([node], "node", inputs, outputs)
+    _check_sizes(_shapes_of_results(graph, feeds, opset))
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(graph, opsets={"": opset}).run(None, dict(feeds))
@@ -250,6 +298,36 @@ def evaluated(node: onnx.NodeProto, feeds: Mapping[str, Array], opset: int) -> l
             f"ONNX's reference does not execute it ({type(broken).__name__}: {broken})",
         ) from None
     return [np.asarray(result) for result in results]
+
+
+def _shapes_of_results(
+    graph: onnx.GraphProto, feeds: Mapping[str, Array], opset: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a node's outputs that are known before it is executed."""
+    small = {name: np.array(array) for name, array in feeds.items() if array.size <= _SMALL}
+    held = helper.make_graph(
+        graph.node,
+        "shapes",
+        [value for value in graph.input if value.name not in small],
+        graph.output,
+        [numpy_helper.from_array(array, name) for name, array in small.items()],
+    )
+    model = helper.make_model(held, opset_imports=[helper.make_opsetid("", opset)])
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        return {}  # the execution says what is wrong
+    return _known_shapes(inferred.graph.output)
+
+
+def _known_shapes(values: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes without a dynamic axis."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for value in values:
+        dims = value.type.tensor_type.shape.dim
+        if value.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
+            shapes[value.name] = tuple(int(dim.dim_value) for dim in dims)
+    return shapes
 
 
 def _needed(nodes: Sequence[onnx.NodeProto], model: onnx.ModelProto) -> list[onnx.NodeProto]:

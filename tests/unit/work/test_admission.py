@@ -128,6 +128,12 @@ BROKEN: dict[str, tuple[Graph, str]] = {
     "window too large": (graph(conv(window((9, 9))), shaped(1, 1, 4)), "does not fit"),
     "only padding": (graph(conv(window((1, 1), pads=(1, 0, 0, 0))), shaped(7, 6, 4)), "padding"),
     "no window": (graph(conv(window((0, 1))), shaped(6, 6, 4)), "at least 1"),
+    "window without axes": (graph(conv(Window([])), ROW, ROW), "its window has no axis"),
+    "pool without axes": (graph(MaxPool(ZERO, Window([])), ROW, ROW), "its window has no axis"),
+    "mean without axes": (
+        graph(AveragePool(ZERO, Window([]), u32(scale_bits(1.0))), ROW, ROW),
+        "its window has no axis",
+    ),
     "groups": (graph(conv(groups=3), shaped(6, 6, 3)), "groups"),
     "accumulator": (graph(conv(limit=1 << 31), shaped(6, 6, 4)), "accumulator may reach"),
     "later tensor": (graph(Concat(u16(1), ZERO), shaped(6, 6, 8)), "made later or never"),

@@ -18,6 +18,7 @@ from btt_chain.work.errors import InputRefused, ModelRefused, WorkError
 from btt_chain.work.inputs.common import UnreadableInput
 from btt_chain.work.model import scale_bits
 from btt_chain.work.package import Picture, Preparation
+from btt_chain.work.quantise import floats
 from btt_chain.work.quantise.floats import is_quantised
 from btt_chain.work.quantise.importing import Importer, LossTooLarge, Settings
 from btt_chain.work.quantise.items import read_labels
@@ -136,6 +137,69 @@ def test_weights_that_are_not_finite_are_refused(number: float, tmp_path: Path) 
     net.constants["c1"][0, 0] = number
 
     with pytest.raises(ModelRefused, match="constant 'c1' has NaN or infinite numbers"):
+        Importer(net.save(tmp_path, y), Settings())
+
+
+HUGE: dict[str, Callable[[Net], str]] = {
+    "filled": lambda net: net.node("ConstantOfShape", net.constant([1 << 20, 1 << 20], "i8")),
+    "repeated": lambda net: net.node("Tile", net.constant([1]), net.constant([1 << 40], "i8")),
+    "broadcast": lambda net: net.node(
+        "Expand", net.constant([1]), net.constant([1 << 20, 1 << 20], "i8")
+    ),
+    "counted": lambda net: net.node(
+        "Range", *(net.constant(number, "f4") for number in (0, 1 << 40, 1))
+    ),
+    "multiplied": lambda net: net.node(
+        "MatMul", net.constant(np.ones((1 << 17, 1))), net.constant(np.ones((1, 1 << 17)))
+    ),
+    "of a folded shape": lambda net: net.node(
+        "ConstantOfShape",
+        net.node("Mul", *(net.constant([1 << 20, 1 << 20], "i8") for _ in range(2))),
+    ),
+    "executed": lambda net: net.node("Tile", "x", net.constant([1 << 30, 1], "i8")),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_tensors_that_no_memory_holds_are_refused_before_they_are_made(
+    what: str, tmp_path: Path
+) -> None:
+    net = Net({"x": [1, 3]})
+    total = net.node("ReduceSum", HUGE[what](net), keepdims=0)
+
+    with pytest.raises(ModelRefused, match=r"tensor '\w+' has \d+ elements, allowed are 268435456"):
+        Importer(net.save(tmp_path, net.node("Add", "x", total)), Settings())
+
+
+def test_a_huge_input_is_refused(tmp_path: Path) -> None:
+    net = Net({"x": [1, 1 << 20, 1 << 20]})
+    with pytest.raises(ModelRefused, match="tensor 'x' has 1099511627776 elements"):
+        Importer(net.save(tmp_path, net.relu("x")), Settings())
+
+
+def test_constants_that_are_too_many_together_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floats, "MAX_CONSTANT_BYTES", 7_000)
+    net = Net({"x": [1, 3]})
+    parts = [
+        net.node("ReduceSum", net.node("Tile", net.constant([1]), net.constant([800], "i8")))
+        for _ in range(3)
+    ]
+    y = net.node("Add", "x", net.node("Sum", *parts))
+
+    with pytest.raises(ModelRefused, match=r"node 'tile4': constants have \d+ bytes with it"):
+        Importer(net.save(tmp_path, y), Settings())
+
+
+@pytest.mark.parametrize("count", [5_000, 17_000])
+def test_files_of_too_many_nodes_are_refused(count: int, tmp_path: Path) -> None:
+    net = Net({"x": [1, 3]})
+    y = "x"
+    for _ in range(count):
+        y = net.relu(y)
+
+    with pytest.raises(ModelRefused, match=f"has {count} nodes, allowed are"):
         Importer(net.save(tmp_path, y), Settings())
 
 
