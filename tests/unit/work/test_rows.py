@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import encode, u8, u16, u32
+from btt_chain.scale import encode, i16, u8, u16, u32
 from btt_chain.work.arithmetic import MAX_ROW_NUMBER, RowScale, row_element, row_scale, shifted
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.errors import ModelRefused, NotFraud, ProofRefused
@@ -27,8 +28,10 @@ from btt_chain.work.model import (
     Int32s,
     Model,
     Rows,
+    outputs_of,
     real_outputs,
     rows_of,
+    scale_bits,
     store_rows,
 )
 from btt_chain.work.operators import RowLinear, ToRows
@@ -444,3 +447,15 @@ def test_constants_and_scales_that_are_not_exact_are_refused() -> None:
     made.node("rows", scale, Numbers(Kind.D8), (2, 6))
     with pytest.raises(ModelRefused, match="mantissa 5 is not between"):
         made.model()
+
+
+@pytest.mark.parametrize("exponent", [-32_768, -97, 97, 32_767])
+def test_reals_of_rows_are_numbers_for_any_scale(exponent: int) -> None:
+    tensor = Tensor(Kind.D8, [u32(2)], i16(0), u16(4096))
+    raw = bytes([0, 127]) + struct.pack("<IHh", 1, 0xFFFF, exponent)
+
+    (reals,) = outputs_of([tensor], [scale_bits(1.0)], raw)
+
+    zero, largest = reals.reshape(-1).tolist()
+    assert zero == 0
+    assert 0 <= largest < math.inf
