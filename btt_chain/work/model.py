@@ -89,13 +89,18 @@ def real_outputs(manifest: Manifest, outputs: Elements, number: int = 0) -> Floa
 def real_values(tensor: Tensor, scale: int, stored: Elements) -> Float32s:
     """Return the real values of a tensor of items; rows with scales of their own need no other.
 
-    `scale` is the bits of the scale.
+    `scale` is the bits of the scale. Rows beyond binary32 have the largest exponent within it.
     """
     if tensor.kind in ROWS:
         rows = rows_of(tensor, stored)
-        steps = np.ldexp(rows.mantissa.astype(np.float64), rows.exponent)
+        exponents = np.minimum(rows.exponent, MAX_REAL_EXPONENT)
+        steps = np.ldexp(rows.mantissa.astype(np.float64), exponents)
         return (rows.elements * steps[..., None]).astype(np.float32)
     return (stored.astype(np.float32) - np.float32(tensor.zero)) * _scale(scale)
+
+
+MAX_REAL_EXPONENT: Final = 96
+"""Up to this exponent of a row's scale, 2^31 steps are below 2^127."""
 
 
 class Rows(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import encode, u8, u16, u32
+from btt_chain.scale import encode, i16, u8, u16, u32
 from btt_chain.work.arithmetic import MAX_ROW_NUMBER, RowScale, row_element, row_scale, shifted
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.errors import ModelRefused, NotFraud, ProofRefused
@@ -31,6 +32,7 @@ from btt_chain.work.model import (
     outputs_of,
     real_outputs,
     rows_of,
+    scale_bits,
     store_rows,
 )
 from btt_chain.work.operators import RowLinear, ToRows
@@ -501,3 +503,15 @@ def test_proofs_of_rows_are_judged_by_two_exact_numbers() -> None:
         "rows": 2 * 2, "norm": 2 * 20, "gated": 2 * 2 * 20, "turned": 1 + 1, "scores": 2 * 4,
         "means": 2 * 3, "token": 2 * 20,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("exponent", [-32_768, -97, 97, 32_767])
+def test_reals_of_rows_are_numbers_for_any_scale(exponent: int) -> None:
+    tensor = Tensor(Kind.D8, [u32(2)], i16(0), u16(4096))
+    raw = bytes([0, 127]) + struct.pack("<IHh", 1, 0xFFFF, exponent)
+
+    (reals,) = outputs_of([tensor], [scale_bits(1.0)], raw)
+
+    zero, largest = reals.reshape(-1).tolist()
+    assert zero == 0
+    assert 0 <= largest < math.inf

@@ -14,9 +14,9 @@ from btt_chain.scale import DecodeError, codec, i16, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest, Node
-from btt_chain.work.operators import Linear
+from btt_chain.work.operators import Linear, MaxPool
 from btt_chain.work.shapes import check_manifest
-from btt_chain.work.tensors import Kind, Tensor, Weights
+from btt_chain.work.tensors import Kind, Tensor, Weights, Window
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
@@ -183,6 +183,14 @@ def test_what_cannot_be_executed_exactly_is_refused(
         register(chain, manifest)
     with pytest.raises(ModelRefused):
         check_manifest(manifest)
+
+
+def test_a_window_without_axes_is_refused(chain: ProviderChain) -> None:
+    manifest = dense()
+    node = replace(manifest.graph.nodes[0], op=MaxPool(u16(0), Window([])))
+    graph = codec(Graph).decode_all(codec(Graph).encode(replace(manifest.graph, nodes=[node])))
+    with refused(chain, errors.GraphRefused):
+        register(chain, replace(manifest, graph=graph, macs=u64(0)))
 
 
 def test_a_manifest_that_is_too_large_is_refused(chain: ProviderChain) -> None:
