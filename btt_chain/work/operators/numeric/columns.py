@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int8s, Int32s
+from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int32s
 from btt_chain.work.operators import Conv, Linear, Sum
 from btt_chain.work.operators.numeric.blocks import evenly, matrix_rows
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.products import EXACT, ProductKernel
 from btt_chain.work.operators.numeric.requantise import centred, requantise
 from btt_chain.work.operators.numeric.vectors import BLOCK, Vectors, times
+from btt_chain.work.operators.numeric.weights import check_channels, check_weights
 from btt_chain.work.operators.numeric.windows import padded, seen_by, windows_of
 from btt_chain.work.tensors import Kind, Tensor
 
 C_co = TypeVar("C_co", bound=Linear | Conv, covariant=True)
-
-MIN_DENSITY_PERCENT: Final = 10
-"""Minimum percentage of a node's weights that are not zero."""
 
 
 class ColumnsKernel(ProductKernel[C_co]):
@@ -58,9 +56,13 @@ class ColumnsKernel(ProductKernel[C_co]):
 
     @staticmethod
     def check_constants(node: NodeOf[C_co], constants: Constants) -> None:
-        """Check that few weights are zero, and that all scales are usable."""
-        check_density(node.name, constants.columns)
+        """Check that weights are work, that outputs depend on inputs, and scales are usable."""
+        check_weights(node.name, constants.columns)
         check_scales(node, constants)
+        if node.out.kind is not Kind.I32:
+            x = node.inputs[0]
+            reaches = constants.sums.astype(np.float64) * x.reach * constants.scales
+            check_channels(node.name, reaches, constants.columns.shape[1])
 
 
 def check_scales(node: NodeOf[Linear | Conv | Sum], constants: Constants) -> None:
@@ -158,17 +160,6 @@ def _exact_step(constants: Constants, reach: int) -> int:
             break
         step = -(-step // 2)
     return step
-
-
-def check_density(name: str, columns: Int8s) -> None:
-    """Raise ModelRefused if most of the weights are zero."""
-    filled = int(np.count_nonzero(columns)) * 100
-    if filled < MIN_DENSITY_PERCENT * columns.size:
-        raise ModelRefused.at(
-            name,
-            f"{filled // columns.size} % of its weights are not zero, "
-            f"at least {MIN_DENSITY_PERCENT} % must be",
-        )
 
 
 def float_columns(length: int, out: Tensor, rng: Generator) -> tuple[Float32s, Float32s]:

@@ -41,7 +41,7 @@ from btt_chain.work.operators.dynamic import (
     PART_BITS,
 )
 from btt_chain.work.operators.numeric.blocks import evenly, matrix_rows
-from btt_chain.work.operators.numeric.columns import Columns, check_density, float_columns
+from btt_chain.work.operators.numeric.columns import Columns, float_columns
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.operators.numeric.rows import EPSILON, whole_roots
@@ -56,6 +56,7 @@ from btt_chain.work.operators.numeric.scaled_rows import (
     rounded,
 )
 from btt_chain.work.operators.numeric.vectors import Vectors, times
+from btt_chain.work.operators.numeric.weights import check_weights
 from btt_chain.work.tensors import ROWS, Kind, Tensor
 
 
@@ -138,8 +139,8 @@ class RowLinearKernel(RowKernel[RowLinear], ProductKernel[RowLinear]):
 
     @staticmethod
     def check_constants(node: NodeOf[RowLinear], constants: Constants) -> None:
-        """Check that few weights are zero, and that all factors have 1 to 15 bits."""
-        check_density(node.name, constants.columns)
+        """Check that weights are work, and that all factors have 1 to 15 bits."""
+        check_weights(node.name, constants.columns)
         factors = constants.second
         if factors.min() < 1 or factors.max() > MAX_CHANNEL_FACTOR:
             raise ModelRefused.at(node.name, "a channel's factor is not between 1 and 2^15")

@@ -31,10 +31,11 @@ from btt_chain.work.model import (
 from btt_chain.work.operators import Scan
 from btt_chain.work.operators.base import ACCUMULATORS, check_scale
 from btt_chain.work.operators.numeric import blocks
-from btt_chain.work.operators.numeric.columns import Columns, check_density
+from btt_chain.work.operators.numeric.columns import Columns
 from btt_chain.work.operators.numeric.kernel import Booleans, FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.products import EXACT
 from btt_chain.work.operators.numeric.requantise import centred
+from btt_chain.work.operators.numeric.weights import check_weights
 from btt_chain.work.operators.scan import Cell
 from btt_chain.work.tensors import Kind, Tensor
 
@@ -257,7 +258,7 @@ class ScanKernel(Kernel[Scan]):
         """Check weights and scales, and that few gates are without input, state or effect."""
         sides = sides_of(node, constants)
         for side in sides:
-            check_density(node.name, side.constants.columns)
+            check_weights(node.name, side.constants.columns)
             for bits in np.unique(side.constants.second).tolist():
                 check_scale(node.name, bits)
         most = int(arguments_of(sides).max())

@@ -12,9 +12,9 @@ from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Constants, Elements, Float32s
 from btt_chain.work.operators import ArgMax
 from btt_chain.work.operators.dynamic import MAX_CHANNEL_FACTOR
-from btt_chain.work.operators.numeric.columns import check_density
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.scaled_rows import exact_products, flat_rows, narrow
+from btt_chain.work.operators.numeric.weights import check_weights
 from btt_chain.work.tensors import Kind, Tensor
 
 TOGETHER: Final = 1 << 22
@@ -54,8 +54,8 @@ class ArgMaxKernel(Kernel[ArgMax]):
 
     @staticmethod
     def check_constants(node: NodeOf[ArgMax], constants: Constants) -> None:
-        """Check that few weights are zero, that factors have 1 to 15 bits, and that zeros are."""
-        check_density(node.name, constants.columns)
+        """Check that weights are work, that factors have 1 to 15 bits, and that zeros are."""
+        check_weights(node.name, constants.columns)
         factors = constants.second
         if factors.min() < 1 or factors.max() > MAX_CHANNEL_FACTOR or constants.first.any():
             raise ModelRefused.at(node.name, "a token needs a factor from 1 to 2^15 and no bias")
