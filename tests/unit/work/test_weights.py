@@ -60,7 +60,7 @@ def test_other_weights_are_not(columns: Int8s) -> None:
 
 
 def test_a_check_gives_the_same_answer_every_time() -> None:
-    """The sample follows from the weights: no executor refuses what another one takes."""
+    """The sample follows from the weights."""
     near = np.vstack([HONEST[:130], combined(4)[:70]])
     answers = []
     for _ in range(5):

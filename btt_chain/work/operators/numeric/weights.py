@@ -52,7 +52,7 @@ def check_weights(name: str, columns: Int8s) -> None:
         )
     if min(len(used), length) < SAMPLED:
         return
-    # The weights choose the sample, so that nobody can make good records for known places.
+    # The weights choose the sample: good records for known places would pass otherwise.
     rng = np.random.default_rng(list(blake2b(b"".join(digests)).digest()))
     sample = used[rng.choice(len(used), SAMPLED, replace=False)].astype(np.int64)
     rank = _rank(sample @ rng.integers(0, _PRIME, (length, SAMPLED)) % _PRIME)
