@@ -17,7 +17,7 @@ from btt_chain.work.model import Float64s, Int8s
 
 MIN_DENSITY_PERCENT: Final = 10
 """Minimum percentage of a node's weights that are not zero: a transposed convolution of volumes
-with kernels of 2 and steps of 3 has 30."""
+with kernels of 1 and steps of 2 has 12.5."""
 MAX_COPIED_PERCENT: Final = 10
 """Maximum percentage of records that are copies of another one and not zero."""
 MIN_LENGTH: Final = 16
