@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from btt_chain.work.arithmetic import requantised
 from btt_chain.work.errors import ModelRefused
@@ -21,6 +21,9 @@ from btt_chain.work.operators.base import (
     expect,
 )
 from btt_chain.work.tensors import SMALL, Axis, Binary32, Kind, Tensor, TensorId, Window
+
+MAX_TAPS: Final = 1 << 29
+"""Maximum elements that a pool reads for an item; they are not paid as multiplications."""
 
 
 def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, ...]:
@@ -50,6 +53,16 @@ def image_of(name: str, window: Window, x: Tensor) -> tuple[int, ...]:
         if max(axis.before, axis.after) >= axis.extent:
             raise ModelRefused.at(name, "a window would see nothing but padding")
     return sides
+
+
+def check_pool(name: str, window: Window, x: Tensor, out: Tensor) -> None:
+    """Check the shape of a pool's output, and that few elements are read for it."""
+    expect(name, out, (*image_of(name, window, x), x.dims[-1]))
+    taps = prod(window.sizes) * out.size
+    if taps > MAX_TAPS:
+        raise ModelRefused.at(
+            name, f"reads {taps} elements, allowed are {MAX_TAPS}: use two smaller pools"
+        )
 
 
 def window_openings(window: Window, tensor: Tensor, parts: int = 1) -> tuple[int, int]:
@@ -168,7 +181,7 @@ class MaxPool(Operator, index=5):
         if padded and any(axis.apart > 1 for axis in axes):
             # All its taps could be in the padding, and an empty set has no maximum.
             raise ModelRefused.at(name, "a pool with spaced taps cannot be padded")
-        expect(name, out, (*image_of(name, self.window, inputs[0]), inputs[0].dims[-1]))
+        check_pool(name, self.window, inputs[0], out)
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
         """Return the number of taps of a window."""
@@ -207,7 +220,7 @@ class AveragePool(Operator, index=6):
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
         """Check that windows fit the image, and every sum 32 bits."""
         x = inputs[0]
-        expect(name, out, (*image_of(name, self.window, x), x.dims[-1]))
+        check_pool(name, self.window, x, out)
         check_scale(name, self.scale)
         taps = prod(self.window.sizes)
         check_accumulator(name, taps * x.reach, f"pool its {taps} taps in two steps")
