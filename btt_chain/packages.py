@@ -36,6 +36,9 @@ class Alias(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Replace the new module by the one of the checkout."""
+        if not isinstance(sys.meta_path[0], Aliases):
+            # Before files are searched: `runtime/frame` would be found there, as another module.
+            sys.meta_path.insert(0, Aliases())
         sys.modules[module.__name__] = import_module(imported_name(module.__name__))
 
 
@@ -56,5 +59,5 @@ class Aliases:
 def find_aliases() -> None:
     """Make the installed names work in a checkout."""
     if "." not in PACKAGES[-1]:
-        # Before files are searched: `runtime/frame` would be found there, as another module.
-        sys.meta_path.insert(0, Aliases())
+        # The last, until a name is used: each import asks all that stand before it.
+        sys.meta_path.append(Aliases())

@@ -213,6 +213,8 @@ class FeatureGroups:
         start, before = start_of(api), set(self._registry.methods)
         try:
             self._registry.add(default_group(api)(self._backend))
+            for name in set(self._registry.methods) - before:
+                self._registry.methods[name].signature.parameters  # noqa: B018 - raises TypeError
         except (TypeError, ValueError) as error:
             self._registry.drop(set(self._registry.methods) - before)
             LOG.warning("%s has no methods of JSON-RPC: %s", api.__name__, error)

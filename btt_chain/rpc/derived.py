@@ -9,10 +9,12 @@ makes `work_job`: its parameters are the API method's, converted from JSON by th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from types import NoneType
 from typing import Annotated, Final, TypeAlias, get_args, get_origin
+
+from typing_extensions import TypeForm
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Json, rule_of
@@ -20,7 +22,17 @@ from btt_chain.present.composites import camel_case
 from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.rpc.params import U32, Hash, Parsed, Parser, parser, unsigned
+from btt_chain.rpc.params import (
+    READER,
+    U32,
+    Hash,
+    Parameter,
+    Parsed,
+    Parser,
+    parser,
+    unsigned,
+    wire_name,
+)
 from btt_chain.rpc.protocol import invalid_params
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
@@ -45,8 +57,13 @@ def page_size(most: int, value: object) -> int:
 PAGE: Final = 100
 """Maximum number of records of a page of a default group."""
 
+EMPTY: Final = inspect.Parameter.empty
+
 API: Final = "__api__"
 """Attribute of a handler: the name of the runtime API that it calls."""
+
+AT: Final = {"at": "at_argument"}
+"""The name on the wire of an argument `at`, because each method has one of this name."""
 
 FORMS: Final[Mapping[object, object]] = {AccountId: Account, H256: Hash, u32: U32}
 """JSON forms of arguments that all methods share: hashes also without 0x, numbers not as text."""
@@ -61,8 +78,8 @@ class Argument:
     kind: Callable[[object], object]
     """Its type, of which values of the shared `FORMS` are made."""
     codec: Codec[object]
-    form: object
-    """Its JSON form, as an annotation that `params.parser` takes."""
+    parse: Parser
+    """Reads its JSON form."""
     default: object
 
     def encode(self, value: object) -> bytes:
@@ -89,45 +106,54 @@ def derived(
 
     `defaults` makes arguments optional; `names` are other names on the wire, `forms` the JSON forms
     of arguments whose types have none. `page` is the maximum and the default of a `limit` of 32
-    bits, a number of records. `convert` makes the answer if the result's own JSON is not it.
+    bits, a number of records. `convert` makes the answer if the result's own JSON is not it. Types
+    are read at the first call.
     """
-    hints = hints_of(function)
-    called, result = api_name(function), hints.pop("return")
-    arguments, empty = [], inspect.Parameter.empty
-    for each, hint in hints.items():
-        kind, is_optional = _without_none(hint)
-        bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-        form = (forms or {}).get(each) or form_of(kind)
-        default: object = empty
-        if is_optional:
-            form, default = Annotated[object, Parsed(partial(_or_none, parser(form)))], None
-        if each == "limit" and page is not None and bare is u32:
-            form, default = Annotated[int, Parsed(partial(page_size, page))], page
-        default = (defaults or {}).get(each, default)
-        wire_name = (names or {}).get(each, each)
-        arguments.append(Argument(wire_name, bare, codec(hint), form, default))
-    # An argument before one that is required is required, too.
-    required = max((at for at, each in enumerate(arguments) if each.default is empty), default=-1)
+    called = api_name(function)
+
+    @cache
+    def plan() -> tuple[list[Argument], TypeForm[object]]:
+        hints = hints_of(function)
+        result = hints.pop("return")
+        arguments = []
+        for each, hint in hints.items():
+            kind, is_optional = _without_none(hint)
+            bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+            parse: Parser = parser((forms or {}).get(each) or form_of(kind))
+            default: object = EMPTY
+            if is_optional:
+                parse, default = partial(_or_none, parse), None
+            if each == "limit" and page is not None and bare is u32:
+                parse, default = partial(page_size, page), page
+            default = (defaults or {}).get(each, default)
+            wire = (names or {}).get(each, each)
+            arguments.append(Argument(wire, bare, codec(hint), parse, default))
+        return arguments, result
 
     def handler(self: Views, *values: object) -> Json:
+        arguments, result = plan()
         *given, at = values
         data = b"".join(
             argument.encode(value) for argument, value in zip(arguments, given, strict=True)
         )
-        answer = self.ask(called, result, at if isinstance(at, bytes) else None, data)
+        answer: object = self.ask(called, result, at if isinstance(at, bytes) else None, data)
         return self.json(result, answer) if convert is None else convert(self, answer)
 
-    where = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    vars(handler)["__signature__"] = inspect.Signature([
-        inspect.Parameter("self", where),
-        *(inspect.Parameter(each.name, where, default=each.default if at > required else empty)
-          for at, each in enumerate(arguments)),
-        inspect.Parameter("at", where, default=None),
-    ])  # fmt: skip
-    handler.__annotations__ = {each.name: each.form for each in arguments} | {"at": Hash | None}
+    setattr(handler, READER, lambda: _parameters(plan()[0]))
     handler.__doc__ = inspect.getdoc(function)
     setattr(handler, API, called.partition("_")[0])
     return method(name, cost=HEAVY)(handler)
+
+
+def _parameters(arguments: Sequence[Argument]) -> list[Parameter]:
+    """Return the parameters of a method: these, and `at`."""
+    # An argument before one that is required is required, too.
+    required = max((at for at, each in enumerate(arguments) if each.default is EMPTY), default=-1)
+    own = [
+        Parameter(wire_name(each.name), each.parse, at > required, each.default)
+        for at, each in enumerate(arguments)
+    ]
+    return [*own, Parameter("at", parser(Hash | None), optional=True, default=None)]
 
 
 class DefaultViews(Views):
@@ -148,7 +174,7 @@ def default_group(api: type[RuntimeApi]) -> type[DefaultViews]:
     handlers = {
         # Not `name`: it could be that of a method which groups have.
         f"method_{name}": derived(
-            f"{start_of(api)}{camel_case(name)}", declared.run, names={"at": "at_"}, page=PAGE
+            f"{start_of(api)}{camel_case(name)}", declared.run, names=AT, page=PAGE
         )
         for name, declared in api.METHODS.items()
         if not declared.is_unsafe and has_json(declared.run)

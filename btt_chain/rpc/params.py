@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import NoneType, UnionType
-from typing import Annotated, Final, Union, get_args, get_origin
+from typing import Annotated, Final, Union, cast, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.present.rule import Unfit as Unfit  # noqa: PLC0414 - exported
@@ -187,31 +187,38 @@ class Parameter:
     default: object
 
 
+READER: Final = "__read_parameters__"
+"""Attribute of a handler that is made of something else: a function that returns its parameters."""
+
+
 class Signature:
     """The parameters of a handler, to be bound to `params`."""
 
-    __slots__ = ("parameters",)
-
     def __init__(self, handler: Callable[..., object], skip: int = 0) -> None:
-        """Inspect a bound `handler`; its first `skip` arguments are not the caller's.
+        """Take a bound `handler`; its first `skip` arguments are not the caller's."""
+        self._handler = handler
+        self._skip = skip
 
-        Raises:
-            TypeError: if an argument's annotation cannot be read from JSON.
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """The parameters, read when the first call needs them: a node has 200 methods.
 
+        TypeError if an argument's annotation cannot be read from JSON.
         """
-        hints = hints_of(handler)
         # The signature of a bound method is that of its function, copied.
-        function = getattr(handler, "__func__", handler)
-        first = skip if function is handler else skip + 1
-        arguments = list(inspect.signature(function).parameters.values())[first:]
-        self.parameters = [
+        function = getattr(self._handler, "__func__", self._handler)
+        if (read := getattr(function, READER, None)) is not None:
+            return cast("list[Parameter]", read())
+        hints = hints_of(function)
+        first = self._skip + (function is not self._handler)
+        return [
             Parameter(
-                _wire_name(argument.name),
+                wire_name(argument.name),
                 parser(hints[argument.name]),
                 argument.default is not inspect.Parameter.empty,
                 argument.default,
             )
-            for argument in arguments
+            for argument in list(inspect.signature(function).parameters.values())[first:]
         ]
 
     def place(self, name: str) -> int:
@@ -266,7 +273,7 @@ class Signature:
         return [params.get(name) for name in names]
 
 
-def _wire_name(name: str) -> str:
+def wire_name(name: str) -> str:
     """Convert `start_key` to `startKey`; a trailing underscore (for a keyword) is dropped."""
     head, *tail = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in tail)

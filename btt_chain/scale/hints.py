@@ -18,19 +18,25 @@ _evaluated: dict[tuple[str, str], object] = {}
 """Types by the name of an imported module and the text of an annotation in it."""
 
 
-def hints_of(described: type | Callable[..., object]) -> Hints:
+def hints_of(described: type | Callable[..., object], *, class_variables: bool = True) -> Hints:
     """Return the types of the annotations of a class or function, as `get_type_hints` does.
 
-    NameError if a name in an annotation is not defined.
+    Without `class_variables`, those are left out. NameError if a name is not defined.
     """
     found: Hints = {}
     try:
         for annotations, module in _sources(described):
             for name, text in annotations.items():
-                found[name] = _type(text, module)
+                if class_variables or not is_class_variable(text):
+                    found[name] = _type(text, module)
     except (NameError, LookupError):
         # A name of the class's own body, or of a module that is not imported under its name.
-        return get_type_hints(described, include_extras=True)
+        every = get_type_hints(described, include_extras=True)
+        return {
+            name: hint
+            for name, hint in every.items()
+            if class_variables or not is_class_variable(hint)
+        }
     return found
 
 

@@ -200,8 +200,7 @@ class Pallet(Concern):
     def needs(cls) -> dict[str, list[Need]]:
         """Return the dependencies of each component, which are resolved once for the class."""
         if "NEEDS" not in vars(cls):
-            hints = hints_of(cls) if cls.PARTS else {}
-            offers = {name: hint for name, hint in hints.items() if name in cls.CONFIG}
+            offers = hints_of(cls, class_variables=False) if cls.PARTS else {}
             offers |= cls.STORAGE | dict.fromkeys(cls.REASONS, Reason)
             offers |= {name: constant.kind for name, constant in cls.FIXED.items()}
             cls.NEEDS = wiring(cls.__name__, offers, cls.PARTS)

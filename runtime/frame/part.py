@@ -39,7 +39,7 @@ from typing import (
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.scale import AnyCodec
-from btt_chain.scale.hints import hints_of, is_class_variable
+from btt_chain.scale.hints import hints_of
 from runtime.frame.call import Reason
 from runtime.frame.constants import Const, declared_constants
 from runtime.frame.event import Event
@@ -178,8 +178,7 @@ def wiring(
     for part, kind in parts.items():
         needs[part] = [
             Need(attribute, source(f"{pallet}.{part}", attribute, bare(hint), offers), hint is int)
-            for attribute, hint in hints_of(kind).items()
-            if not is_class_variable(hint)
+            for attribute, hint in hints_of(kind, class_variables=False).items()
         ]
         offers[part] = kind
     return needs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Annotated
 
 import pytest
@@ -13,6 +12,7 @@ from btt_chain.rpc.api import build_registry
 from btt_chain.rpc.backend import NewBest
 from btt_chain.rpc.derived import DefaultViews, default_group
 from btt_chain.rpc.hub import Hub
+from btt_chain.rpc.params import Signature
 from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
 from btt_chain.scale import Bounded, Path, Variant, codec, u16, u32, u64, u128
 from runtime import BttRuntime
@@ -55,9 +55,9 @@ def test_a_function_has_a_method_by_its_name_with_its_parameters_and_help() -> N
     names = [name for name in vars(group) if not name.startswith("__")]
     assert names == ["method_plain"]
     handler = vars(group)["method_plain"]
-    parameters = inspect.signature(handler).parameters
-    assert list(parameters) == ["self", "who", "limit", "at"]
-    assert parameters["limit"].default == 100
+    parameters = Signature(handler).parameters
+    assert [each.name for each in parameters] == ["who", "limit", "at"]
+    assert [each.default for each in parameters if each.optional] == [100, None]
     assert handler.__doc__ == "Return numbers."
 
 
@@ -89,10 +89,10 @@ def test_names_of_arguments_and_functions_clash_with_none_of_our_own(
     names = set(build_registry(backend, Hub(backend.chain)).names())
     assert {"clashing_ask", "clashing_chain", "system_chain"} <= names
     group = default_group(ClashingApi)
-    ask = inspect.signature(vars(group)["method_ask"]).parameters
-    assert list(ask) == ["self", "at_", "at"]
-    chain = inspect.signature(vars(group)["method_chain"]).parameters
-    assert chain["after"].default is inspect.Parameter.empty
+    ask = Signature(vars(group)["method_ask"]).parameters
+    assert [each.name for each in ask] == ["atArgument", "at"]
+    after, *_ = Signature(vars(group)["method_chain"]).parameters
+    assert not after.optional
     monkeypatch.setattr(backend.chain, "call", lambda *_: codec(u64).encode(u64(7)))
     assert vars(group)["method_ask"](group(backend), 9, None) == "7"
 

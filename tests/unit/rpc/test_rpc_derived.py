@@ -12,7 +12,7 @@ import pytest
 import btt_chain.rpc
 from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.derived import derived, form_of, page_size, read_as
-from btt_chain.rpc.params import Unfit
+from btt_chain.rpc.params import Signature, Unfit
 from btt_chain.rpc.registry import MARK
 from btt_chain.rpc.views import Views
 from btt_chain.scale import u64, u128
@@ -52,8 +52,8 @@ PARAMETERS = {
     "staking_quote": "amount tier at?",
     "mining_operator": "account at?",
     "mining_estimate": "account era? at?",
-    "oracle_getValue": "provider_id key at?",
-    "oracle_getAllValues": "provider_id at?",
+    "oracle_getValue": "providerId key at?",
+    "oracle_getAllValues": "providerId at?",
     "oracle_prices": "at?",
     "oracle_feeders": "at?",
     "oracle_feeder": "account at?",
@@ -84,10 +84,10 @@ PARAMETERS = {
     "referral_offers": "account at?",
     "referral_quota": "account at?",
     "work_rules": "at?",
-    "work_quote": "model items urgency? check? tier? data_bytes? at?",
+    "work_quote": "model items urgency? check? tier? dataBytes? at?",
     "work_job": "job at?",
     "work_receipt": "receipt at?",
-    "work_jobs": "account? open_only? after? limit? at?",
+    "work_jobs": "account? openOnly? after? limit? at?",
     "work_assignments": "provider at?",
     "work_duties": "verifier at?",
     "work_verifier": "account at?",
@@ -104,10 +104,8 @@ PARAMETERS = {
 def parameters_of(group: type[Views]) -> dict[str, str]:
     found = {}
     for _, handler in inspect.getmembers(group, lambda item: hasattr(item, MARK)):
-        _, *parameters = inspect.signature(handler).parameters.values()
-        optional = inspect.Parameter.empty
         found[getattr(handler, MARK).names[0]] = " ".join(
-            each.name + ("" if each.default is optional else "?") for each in parameters
+            each.name + ("?" if each.optional else "") for each in Signature(handler, 1).parameters
         )
         assert handler.__doc__
     return found
@@ -164,4 +162,4 @@ def test_a_type_without_a_json_form_is_a_mistake_of_the_declaration() -> None:
             return bool(amount)
 
     with pytest.raises(TypeError, match=r"Decimal.*has no rule"):
-        derived("oracle_price", Prices.price)
+        Signature(derived("oracle_price", Prices.price)).parameters  # noqa: B018 - read here

@@ -21,7 +21,7 @@ import pytest
 
 import btt_chain.rpc
 from btt_chain.primitives import ss58
-from btt_chain.rpc.params import Unfit, parser
+from btt_chain.rpc.params import Parameter, Signature, Unfit
 from btt_chain.rpc.registry import MARK
 from btt_chain.rpc.views import Views
 from btt_chain.scale import codec, u32, u128
@@ -69,23 +69,21 @@ def methods(backend: ModelBackend) -> Iterator[tuple[str, object]]:
         importlib.import_module(module.name)
     for group in Views.__subclasses__():
         for _, handler in inspect.getmembers(group, lambda item: hasattr(item, MARK)):
-            hints = hints_of(handler)
-            hints.pop("return", None)
-            hints.pop("at")
+            *parameters, _ = Signature(handler, 1).parameters
             yield (
                 getattr(handler, MARK).names[0],
-                handler(group(backend), *map(argument, hints.values()), None),
+                handler(group(backend), *map(argument, parameters), None),
             )
 
 
-def argument(form: object) -> object:
+def argument(parameter: Parameter) -> object:
     """Return an argument that a parameter takes."""
     for value in ARGUMENTS:
         try:
-            return parser(form)(value)
+            return parameter.parse(value)
         except Unfit:
             continue
-    raise AssertionError(f"no argument for {form}")
+    raise AssertionError(f"no argument for {parameter.name}")
 
 
 def test_the_json_of_each_method_is_that_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

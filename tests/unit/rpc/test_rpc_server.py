@@ -294,6 +294,12 @@ def test_two_handlers_for_one_name_are_a_mistake() -> None:
         Registry().add(Twice())
 
 
+def test_the_signature_of_every_method_can_be_read() -> None:
+    backend = ModelBackend()
+    methods = build_registry(backend, Hub(backend.chain)).methods
+    assert sum(len(entry.signature.parameters) for entry in methods.values()) > 100
+
+
 # ---- access
 
 
