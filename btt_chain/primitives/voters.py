@@ -32,12 +32,16 @@ class Power(NamedTuple):
         return Power(self.weight - other.weight, self.heads - other.heads)
 
     def reaches(self, least: Power) -> bool:
-        """Return True if both measures are at least those of `least`."""
-        return self.weight >= least.weight and self.heads >= least.heads
+        """Return True if `least` is reached."""
+        return least.is_reached(self.weight, self.heads)
 
-    def touches(self, least: Power) -> bool:
-        """Return True if one measure or both are at least those of `least`."""
-        return self.weight >= least.weight or self.heads >= least.heads
+    def is_reached(self, weight: int, heads: int) -> bool:
+        """Return True if both measures are at least these: the rule of *enough*."""
+        return weight >= self.weight and heads >= self.heads
+
+    def is_touched(self, weight: int, heads: int) -> bool:
+        """Return True if one measure or both are at least these: the rule of *possible*."""
+        return weight >= self.weight or heads >= self.heads
 
 
 class VoterSet:

@@ -409,14 +409,14 @@ class Sync:
         A minority's claim of a chain without an imported block does not count: it could stop all
         validators.
         """
-        if self._warp is not None or self._tracker.chain.best().number < self._least:
+        best = self._tracker.chain.best().number
+        if self._warp is not None or best < self._least or self._range_sync.is_real:
             return True
-        return self._range_sync.is_real or self._behind()
+        return self._is_behind(best + BEHIND)
 
-    def _behind(self) -> bool:
+    def _is_behind(self, least: int) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
         # must not stop block production.
-        least = self._tracker.chain.best().number + BEHIND
         for peer in self._tracker.peers.values():
             if peer.best.number > least:
                 break

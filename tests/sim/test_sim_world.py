@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,7 +164,8 @@ def test_sizes_are_measured_once_a_slot() -> None:
     held = world.nodes[2].running.parts.gadget._held
     try:
         world.run(2)
-        vars(held)["_votes"] = dict.fromkeys(range(5_000))
+        later = [SimpleNamespace(round=10**6)]  # which no round drops
+        vars(held)["_votes"] = dict.fromkeys(range(5_000), later)
         with pytest.raises(Violation, match=r"I6: n2: votes until imported: 500\d, 4096"):
             world.run(1)
     finally:

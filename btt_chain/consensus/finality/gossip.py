@@ -83,8 +83,8 @@ class GossipValidator:
 
     def judge_vote(self, peer: str, body: VoteMessage) -> Judged:
         """Judge a vote; a new one is kept, and the sender of an invalid one is penalized."""
-        number, signed, view = int(body.round), body.message, self.view
-        if body.set_id != view.set_id or not view.round - 1 <= number <= view.round + 1:
+        number, signed, (set_id, current, _) = int(body.round), body.message, self.view
+        if body.set_id != set_id or not current - 1 <= number <= current + 1:
             self._blame(peer, int(body.set_id), number, "vote")
             return Judged.USELESS
         if signed.id not in self._sets.authorities.current.voters.weights:
@@ -93,7 +93,7 @@ class GossipValidator:
         kept = self._votes.of(number, signed.id, signed.message.STAGE)
         if signed in kept or len(kept) > 1:  # two are enough to prove an equivocation
             return Judged.USELESS
-        if not self._verify(signed, number, view.set_id):
+        if not self._verify(signed, number, set_id):
             why = "it hands over a vote with a false signature"
             self._outbox.penalize(peer, cost.BAD_SIGNATURE, why, is_certain=True)
             return Judged.INVALID

@@ -53,8 +53,8 @@ def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
 
 
 NO_POWER: Final = Power(0, 0)
-Suffices: TypeAlias = Callable[[Power], bool]
-"""Decides by the power of the votes for a block. More power never turns True into False."""
+Suffices: TypeAlias = Callable[[int, int], bool]
+"""Decides by weight and number of the voters for a block. More never turns True into False."""
 
 
 @dataclass(slots=True)
@@ -64,8 +64,10 @@ class Node:
     block: Target
     parent: Node | None
     children: list[Node] = field(default_factory=list)
-    power: list[Power] = field(default_factory=lambda: [NO_POWER, NO_POWER])
-    """By stage: power of votes for it or blocks above it, without voters that voted twice."""
+    weights: list[int] = field(default_factory=lambda: [0, 0])
+    """By stage: weight of votes for it or blocks above it, without voters that voted twice."""
+    heads: list[int] = field(default_factory=lambda: [0, 0])
+    """By stage: number of those voters."""
 
     def up_to_base(self) -> Iterator[Node]:
         """Yield the nodes from here down to the base, both included."""
@@ -97,9 +99,11 @@ class VoteGraph:
             node = self._grow(Target(hash, int(number)))
         if node is None or node.block.number != number:
             return False
+        weight, heads = power
         below: Node | None = node
         while below is not None:
-            below.power[stage] = below.power[stage].plus(power)
+            below.weights[stage] += weight
+            below.heads[stage] += heads
             below = below.parent
         return True
 
@@ -119,7 +123,8 @@ class VoteGraph:
     def withdraw(self, block: Target, stage: Stage, power: Power) -> None:
         """Remove a vote's power; its blocks stay in the tree."""
         for carried in self._nodes[block.hash].up_to_base():
-            carried.power[stage] = carried.power[stage].minus(power)
+            carried.weights[stage] -= power.weight
+            carried.heads[stage] -= power.heads
 
     def find_ghost(self, start: Node, stage: Stage, suffices: Suffices) -> Node | None:
         """Return the highest block from `start` upwards whose power suffices; None if that of
@@ -128,12 +133,12 @@ class VoteGraph:
         Of two such children, the first seen is taken. Two blocks of one height have enough power
         only if more voters cheat than are tolerated.
         """
-        if not suffices(start.power[stage]):
+        if not suffices(start.weights[stage], start.heads[stage]):
             return None
         node = start
         while True:
             for child in node.children:
-                if suffices(child.power[stage]):
+                if suffices(child.weights[stage], child.heads[stage]):
                     node = child
                     break
             else:
@@ -142,7 +147,7 @@ class VoteGraph:
     def find_ancestor(self, node: Node, stage: Stage, suffices: Suffices) -> Node | None:
         """Return the highest block at or below `node` whose power suffices; None without one."""
         below: Node | None = node
-        while below is not None and not suffices(below.power[stage]):
+        while below is not None and not suffices(below.weights[stage], below.heads[stage]):
             below = below.parent
         return below
 

@@ -51,7 +51,7 @@ class Incoming:
         """Process a vote: count and forward a new one."""
         judged = self._validator.judge_vote(peer, body)
         if judged is Judged.NEW:
-            self._outbox.forward_vote(raw, body, peer, self._environment.round)
+            self._outbox.forward_vote(raw, body, peer, self._environment.voter.round)
             self._count(int(body.round), body.message, peer)
         return judged
 

@@ -59,6 +59,9 @@ class NeighborPackets:
         self._gossip: Final = gossip_ms
         self._clock: Final = shared.clock
         self._outbox: Final = shared.outbox
+        self._sent: View | None = None
+        self._encoded = b""
+        """The position that was sent last, and its encoding: neighbours receive the same."""
         self._asked = 0
         """Number of requests for votes."""
         self.due = self._clock.now + SEND_EVERY
@@ -91,7 +94,9 @@ class NeighborPackets:
         """Send our position to one neighbour, unless we sent a later one."""
         peer.sent_at, peer.sent_round = self._clock.now, ours.round
         if ours[:2] >= self._floor[:2]:
-            self._outbox.send_encoded(name, encode_position(ours))
+            if ours != self._sent:
+                self._sent, self._encoded = ours, encode_position(ours)
+            self._outbox.send_encoded(name, self._encoded)
 
     def request_votes(self, ours: View, voters: Sequence[AuthorityId], of: str | None) -> None:
         """Request the votes that we lack, of one neighbour or of the next few."""

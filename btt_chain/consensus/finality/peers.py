@@ -97,14 +97,12 @@ class Peers:
 
         `besides` is one to leave out.
         """
-        return tuple(
-            [
-                name
-                for name, peer in self.known.items()
-                if name != besides
-                and (
-                    (view := peer.view) is None
-                    or (view.set_id == set_id and first <= view.round <= last)
-                )
-            ]
-        )
+        found = []
+        for name, peer in self.known.items():
+            if peer.view is not None:
+                its_set, its_round, _ = peer.view
+                if its_set != set_id or not first <= its_round <= last:
+                    continue
+            if name != besides:
+                found.append(name)
+        return tuple(found)

@@ -103,10 +103,12 @@ class _Votes:
 
     def __init__(self) -> None:
         self.by_voter: dict[AuthorityId, list[SignedMessage]] = {}
-        self.power = NO_POWER
-        """Power of all voters that voted."""
+        self.weight = self.heads = 0
+        """Power of all voters that voted, by its two measures."""
         self.doubled = NO_POWER
         """Power of the voters that voted twice."""
+        self.can_decide = False
+        """True if the voters that voted have the power to decide."""
 
 
 class Round:
@@ -152,7 +154,10 @@ class Round:
         if not self._graph.insert(vote.target_hash, vote.target_number, stage, power):
             return _OFF_BASE
         votes.by_voter[who] = [signed]
-        votes.power = votes.power.plus(power)
+        votes.weight += power.weight
+        votes.heads += power.heads
+        if not votes.can_decide:
+            votes.can_decide = self.voters.threshold.is_reached(votes.weight, votes.heads)
         self._update(stage, signed)
         return _COUNTED
 
@@ -176,11 +181,12 @@ class Round:
 
     def power_of(self, stage: Stage) -> Power:
         """Return the power of the voters that voted in a stage."""
-        return self._stages[stage].power
+        votes = self._stages[stage]
+        return Power(votes.weight, votes.heads)
 
     def has_enough(self, stage: Stage) -> bool:
         """Return True if the voters that voted in a stage have the power to decide."""
-        return self._stages[stage].power.reaches(self.voters.threshold)
+        return self._stages[stage].can_decide
 
     def voted(self, stage: Stage) -> Sequence[AuthorityId]:
         """Return the voters that voted in a stage, in the order of their first votes."""
@@ -231,15 +237,15 @@ class Round:
     def _update(self, stage: Stage, signed: SignedMessage) -> None:
         """Update the results after a vote."""
         self.historical.seen.append(signed)
-        top, graph = self._top, self._graph
+        top, graph, (prevotes, precommits) = self._top, self._graph, self._stages
         before = self.ghost, self.finalized, self.estimate, self.completable
-        if stage is Stage.PREVOTE and self.has_enough(stage):
+        if stage is Stage.PREVOTE and prevotes.can_decide:
             start = graph.base if top is None else top
             top = self._top = graph.find_ghost(start, stage, self._enough(stage))
             self.ghost = None if top is None else top.block
         if top is None:
             pass
-        elif not self.has_enough(Stage.PRECOMMIT):
+        elif not precommits.can_decide:
             # A third and more has not precommitted: with them, anything above may get enough.
             self.estimate = top.block
         else:
@@ -264,7 +270,7 @@ class Round:
         least, doubled = self.voters.threshold, self._stages[stage].doubled
         if doubled.heads:
             least = least.minus(doubled)
-        return lambda power: power.reaches(least)
+        return least.is_reached
 
     def _possible(self) -> Suffices:
         """Return if a block with this power of precommits might have enough at another node.
@@ -275,18 +281,19 @@ class Round:
         where `has` is its own power with that of the voters that voted twice.
         """
         votes, allowed = self._stages[Stage.PRECOMMIT], self.voters.tolerated
-        voted, doubled = votes.power, votes.doubled
+        doubled = votes.doubled
         least = Power(
-            _least_possible(voted.weight, allowed.weight, doubled.weight),
-            _least_possible(voted.heads, allowed.heads, doubled.heads),
+            _least_possible(votes.weight, allowed.weight, doubled.weight),
+            _least_possible(votes.heads, allowed.heads, doubled.heads),
         )
         # Given up only by both measures: the cheats may be more than is tolerated in one of them.
-        return lambda power: power.touches(least)
+        return least.is_touched
 
 
 def _least_possible(voted: int, allowed: int, doubled: int) -> int:
     """Return the least that a block must have in one measure to get enough at another node."""
-    return voted - allowed - max(0, allowed - doubled) - doubled
+    may_cheat = allowed - doubled if allowed > doubled else 0
+    return voted - allowed - may_cheat - doubled
 
 
 Before: TypeAlias = Round | RoundState

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from btt_chain.node.blocks.import_queue import ImportQueue
+from btt_chain.node.engine.expenses import NEVER
 from btt_chain.node.engine.faults import contain
 from btt_chain.node.engine.parts import Parts, StateStore
 from btt_chain.node.engine.steady_clock import SteadyClock
@@ -59,10 +60,14 @@ class SyncDriver:
         self._on_history = on_history
         self.due = 0
         """Steady time of the next `tick`."""
+        self._idle_due = 0
+        """The same if sync waits for nothing until then."""
+        self._overdue_at = NEVER
+        """Time of the next check for overdue requests; NEVER while sync waits for nothing."""
 
     def start(self) -> None:
         """Check for the first time at once."""
-        self.due = self._clock.steady
+        self.due = self._idle_due = self._clock.steady
 
     def handle(self, event: Event | Report) -> None:
         """Pass an event of the network, or the outcome of an order, to sync."""
@@ -72,7 +77,9 @@ class SyncDriver:
         """Check for overdue requests if it is time."""
         steady = self._clock.steady
         if steady >= self.due:
-            self.due = steady + SYNC_IDLE
+            # At whole seconds, when slots begin: a tick for both costs half of two.
+            self._idle_due = steady - steady % SYNC_IDLE + SYNC_IDLE
+            self._overdue_at = NEVER
             self.follow(self._parts.sync.tick(steady))
 
     def want(self, block: BlockId, peer: str) -> None:
@@ -82,11 +89,12 @@ class SyncDriver:
     def follow(self, actions: Iterable[Action]) -> None:
         """Carry out orders of sync."""
         sync = self._parts.sync
-        if not sync.idle and self.due > self._clock.steady + SYNC_EVERY:
-            self.due = self._clock.steady + SYNC_EVERY
-        retry_at = sync.retry_at
-        if retry_at is not None and retry_at < self.due:
-            self.due = retry_at
+        if sync.idle:
+            self._overdue_at = NEVER
+        elif self._overdue_at == NEVER:
+            self._overdue_at = self._clock.steady + SYNC_EVERY
+        due, retry_at = min(self._idle_due, self._overdue_at), sync.retry_at
+        self.due = due if retry_at is None or due < retry_at else retry_at
         for action in actions:
             match action:
                 case network.Ask() | Penalise():

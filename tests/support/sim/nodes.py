@@ -102,7 +102,7 @@ class SimNode:
 
 def number(peer: str) -> int:
     """Return the index of a peer."""
-    return _INDICES[peer]
+    return INDICES[peer]
 
 
-_INDICES: Final = {name: index for index, name in enumerate(NAMES)}
+INDICES: Final = {name: index for index, name in enumerate(NAMES)}

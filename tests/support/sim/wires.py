@@ -12,7 +12,7 @@ from typing import Final
 
 from p2p import network
 from p2p.network import Event, GossipReceived
-from support.sim.nodes import Key, SimNode, number
+from support.sim.nodes import INDICES, Key, SimNode, number
 from support.sim.timeline import Timeline
 
 SEEN_MS: Final = 60_000
@@ -91,7 +91,7 @@ class Wires:
         if key in node.said:
             return
         node.said[key] = self._time.now
-        to = list(map(number, message.to or ()))
+        to = list(map(INDICES.__getitem__, message.to or ()))
         if message.few is None or len(to) <= message.few:
             self._gossip(node, key, to)
             return

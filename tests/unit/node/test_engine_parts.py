@@ -103,6 +103,23 @@ def test_sync_is_checked_rarely_while_it_waits_for_nothing_and_often_otherwise(c
     assert case.driver.due == 5_000 + SYNC_EVERY
 
 
+def test_an_answer_in_time_and_a_retry_without_need_cause_no_check(case: Case) -> None:
+    case.clock.advance(5_400)
+    case.driver.start()
+    case.driver.tick()
+    assert case.driver.due == 6_000  # when a slot begins
+    case.sync.idle, case.sync.retry_at = False, 5_500
+    case.driver.follow([])
+    assert case.driver.due == 5_500
+    case.clock.advance(5_450)
+    case.sync.retry_at = None
+    case.driver.follow([])
+    assert case.driver.due == 5_400 + SYNC_EVERY  # events do not postpone it
+    case.sync.idle = True
+    case.driver.follow([])
+    assert case.driver.due == 6_000
+
+
 def test_blocks_of_sync_wait_in_the_queue_and_penalties_are_sent(case: Case) -> None:
     penalty = Penalise("a", 10, "a lie")
     case.driver.follow([ImportBlocks(1, ()), penalty])

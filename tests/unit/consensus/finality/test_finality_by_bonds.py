@@ -254,8 +254,8 @@ def play_all() -> None:
 
 
 PLANTED = {
-    "weight": lambda self, least: self.weight >= least.weight,
-    "heads": lambda self, least: self.heads >= least.heads,
+    "weight": lambda self, weight, _: weight >= self.weight,
+    "heads": lambda self, _, heads: heads >= self.heads,
 }
 
 
@@ -263,7 +263,7 @@ PLANTED = {
 def test_finality_by_one_measure_alone_is_found(
     measure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Power, "reaches", PLANTED[measure])
+    monkeypatch.setattr(Power, "is_reached", PLANTED[measure])
     with pytest.raises(AssertionError):
         play_all()
 
@@ -272,6 +272,6 @@ def test_finality_by_one_measure_alone_is_found(
 def test_one_measure_alone_lets_cheats_make_two_forks_final(
     measure: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Power, "reaches", PLANTED[measure])
+    monkeypatch.setattr(Power, "is_reached", PLANTED[measure])
     with pytest.raises(AssertionError, match=r"two chains are final|Broken"):
         test_cheats_within_one_tolerance_make_no_two_blocks_final(kind)

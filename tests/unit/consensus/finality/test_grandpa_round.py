@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import permutations
 
 import pytest
 
-from btt_chain.consensus.finality.graph import Node, VoteGraph, descends
+from btt_chain.consensus.finality.graph import Node, Suffices, VoteGraph, descends
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Stage, Target
@@ -161,8 +160,8 @@ def node_of(made: VoteGraph, block: Target) -> Node | None:
     return made._nodes.get(block.hash)
 
 
-def weighs(least: int) -> Callable[[Power], bool]:
-    return lambda power: power.weight >= least
+def weighs(least: int) -> Suffices:
+    return lambda weight, _: weight >= least
 
 
 def ghost(made: VoteGraph, world: World, threshold: int) -> str | None:
@@ -223,8 +222,8 @@ def test_g11_a_lower_base_holds_the_same_votes(world: World) -> None:
     pairs = (("FC", 5), ("ED", 7))
     high, low = (graph(world, base, *pairs) for base in ("E", "genesis"))
 
-    def seen(node: Node) -> tuple[Target, list[Power]]:
-        return node.block, node.power
+    def seen(node: Node) -> tuple[Target, list[int], list[int]]:
+        return node.block, node.weights, node.heads
 
     for name in ("E", "F", "FC", "EA", "ED"):
         in_high, in_low = node_of(high, world[name]), node_of(low, world[name])

@@ -173,7 +173,9 @@ def play(case: Case) -> tuple[Round, Twin]:
     for stage, block, name, mark in case.votes:
         kept = twin.kept[stage].get(name, [])
         cheats = len(kept) == 1 and (block, mark) != kept[0] and block in twin.blocks
-        if cheats and not twin.set.tolerated.touches(twin.doubled(stage).plus(twin.power([name]))):
+        if cheats and not twin.doubled(stage).plus(twin.power([name])).is_touched(
+            *twin.set.tolerated
+        ):
             continue
         outcome = votes.add(unsigned(stage, case.world[block], name, mark)).outcome
         taken = outcome in {Outcome.COUNTED, Outcome.EQUIVOCATION}
@@ -234,7 +236,7 @@ def test_a_commit_is_valid_if_its_votes_reach_its_target(case: Case, data: st.Da
     related = all(block in twin.blocks for block, _, _ in known)
     for block, name, mark in known:
         twin.takes(PRECOMMIT, block, name, mark)
-    if not twin.set.tolerated.touches(twin.doubled(PRECOMMIT)):
+    if not twin.doubled(PRECOMMIT).is_touched(*twin.set.tolerated):
         return
     target = data.draw(st.sampled_from(sorted(world.blocks)))
     made = commit(world[target], map(as_precommit, given_votes))

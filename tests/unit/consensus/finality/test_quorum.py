@@ -124,19 +124,19 @@ def test_no_view_of_five_voters_gives_up_a_final_block(weights: list[int]) -> No
     assert wrong_views(weights) == 0
 
 
-def by_weight_alone(power: Power, least: Power) -> bool:
-    return power.weight >= least.weight
+def by_weight_alone(least: Power, weight: int, _: int) -> bool:
+    return weight >= least.weight
 
 
-def by_both(power: Power, least: Power) -> bool:
-    return power.weight >= least.weight and power.heads >= least.heads
+def by_both(least: Power, weight: int, heads: int) -> bool:
+    return weight >= least.weight and heads >= least.heads
 
 
 @pytest.mark.parametrize(
     "rule", [by_weight_alone, by_both], ids=["weight alone excludes", "either measure excludes"]
 )
 def test_a_rule_that_gives_up_blocks_too_early_is_found(
-    rule: Callable[[Power, Power], bool], monkeypatch: pytest.MonkeyPatch
+    rule: Callable[[Power, int, int], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Power, "touches", rule)
+    monkeypatch.setattr(Power, "is_touched", rule)
     assert wrong_views(SETS["one of six"]) > 0
