@@ -19,7 +19,7 @@ ADDRESS_LENGTH: Final = 46
 OTHERS: Final = ("Validator", "Provider", "holder")
 """First parts of the paths of keys on development chains, besides the names of accounts."""
 
-FILE_NAME: Final = re.compile(r"~.*|[\w.-]+\.[A-Za-z]{1,5}")
+FILE_NAME: Final = r"~.*|[\w.-]+\.[A-Za-z]{1,5}"
 """Pattern of a file name without a folder; neither a phrase nor a seed has such characters."""
 
 
@@ -106,7 +106,7 @@ def is_path_like(text: str, *, is_on_disk: bool = True) -> bool:
     path = Path(text)
     if is_on_disk and (path.is_file() or (path.parent.is_dir() and len(path.parts) > 2)):
         return True
-    if FILE_NAME.fullmatch(path.name) or (text.startswith("///") and "/" in text[3:]):
+    if re.fullmatch(FILE_NAME, path.name) or (text.startswith("///") and "/" in text[3:]):
         return True
     first, *others = text.partition("///")[0].removeprefix("//").split("//")
     name, slash, _ = first.partition("/")

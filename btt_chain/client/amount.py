@@ -20,9 +20,9 @@ LARGEST: Final = (1 << 128) - 1
 # Number of decimals below that of the whole unit. `u` means µ on keyboards without it.
 _PREFIXES: Final = {"": 0, "m": 3, "u": 6, "µ": 6, "\u03bc": 6, "n": 9}
 
-_NUMBER = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?")
-_WORD = re.compile(r"[^\W\d_]+")
-_BARE = re.compile(r"[0-9][0-9_]*(?:\.[0-9_]+)?")
+_NUMBER: Final = r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?"
+_WORD: Final = r"[^\W\d_]+"
+_BARE: Final = r"[0-9][0-9_]*(?:\.[0-9_]+)?"
 
 _MAX_DIGITS: Final = 80
 """More than any amount has, with its underscores; limits hostile input."""
@@ -57,9 +57,9 @@ class Currency:
         text = text.strip()
         if len(text) > _MAX_DIGITS:
             raise AmountError(f"an amount has at most {_MAX_DIGITS} characters")
-        number = _NUMBER.match(text)
+        number = re.match(_NUMBER, text)
         unit = text[number.end() :].strip() if number else ""
-        if number is None or not (_WORD.fullmatch(unit) or unit in self.units):
+        if number is None or not (re.fullmatch(_WORD, unit) or unit in self.units):
             raise AmountError(self._what_is_wrong(text))
         whole, fraction = number[1], (number[2] or "").replace("_", "")
         decimals = self._decimals(unit)
@@ -96,7 +96,7 @@ class Currency:
 
     def _what_is_wrong(self, text: str) -> str:
         example = f"1.5{self.symbol} or 1_000{PLANCK}"
-        if _BARE.fullmatch(text):
+        if re.fullmatch(_BARE, text):
             return f"{text!r} has no unit; write {text}{self.symbol} or {text}{PLANCK}"
         if text.startswith("-"):
             return f"{text!r} is negative"

@@ -32,10 +32,11 @@ MAX_CELL: Final = 32
 MAX_SHOWN: Final = 60
 """Maximum number of characters of a wrong text in a message."""
 
-_DIGITS: Final = re.compile(r"-?[0-9]{1,80}", re.ASCII)
-_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*", re.ASCII)
-_SHARE: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))? ?%", re.ASCII)
-_WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+")
+# Texts: `re` compiles them when they are first used, which in a node is rarely.
+_DIGITS: Final = r"-?[0-9]{1,80}"
+_HEX: Final = r"(?:[0-9a-fA-F]{2})*"
+_SHARE: Final = r"([0-9]{1,20})(?:\.([0-9]{1,20}))? ?%"
+_WORD: Final = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+"
 
 
 class Truth(Rule[bool]):
@@ -97,7 +98,7 @@ class Count(Rule[Number], Generic[Number]):
 
     def read(self, json: object, context: Context) -> Number:
         """Return the value of a number or of its digits. Raises Unfit."""
-        if isinstance(json, str) and _DIGITS.fullmatch(json):
+        if isinstance(json, str) and re.fullmatch(_DIGITS, json):
             json = int(json)
         if not isinstance(json, int) or isinstance(json, bool):
             raise self._unfit()
@@ -156,7 +157,7 @@ class Percentage(Count[Number], Generic[Number]):
 
     def parse(self, text: str, context: Context) -> Number:
         """Return the value of a percentage. Raises Unfit."""
-        match = _SHARE.fullmatch(text.replace("_", ""))
+        match = re.fullmatch(_SHARE, text.replace("_", ""))
         if match is None:
             raise Unfit(f"{text[:MAX_SHOWN]!r} is not a percentage: write 12.5%")
         decimals = (match[2] or "").rstrip("0")
@@ -194,7 +195,7 @@ class Moment(Count[Number], Generic[Number]):
         digits = text.replace("_", "")
         if self.unit is Unit.SLOT:
             digits = digits.removeprefix("slot ").removesuffix(" slots")
-        if _DIGITS.fullmatch(digits):
+        if re.fullmatch(_DIGITS, digits):
             return self.of(int(digits))
         is_span = self.origin is Origin.SPAN
         ms = read_span(text) if is_span else read_date(text)
@@ -245,7 +246,7 @@ class Bytes(Sized[Octets], Generic[Octets]):
     def read(self, json: object, context: Context) -> Octets:
         """Return the value of 0x and hexadecimal digits. Raises Unfit."""
         digits = _text(json).removeprefix("0x")
-        if json == digits or not _HEX.fullmatch(digits):
+        if json == digits or not re.fullmatch(_HEX, digits):
             raise Unfit("expected 0x and pairs of hexadecimal digits")
         return self.of(bytes.fromhex(digits))
 
@@ -378,7 +379,7 @@ class Letters(Sized[Octets], Generic[Octets]):
     def read(self, json: object, context: Context) -> Octets:
         """Return the bytes of letters, or of 0x and hexadecimal digits. Raises Unfit."""
         letters = _text(json)
-        if letters.startswith("0x") and _HEX.fullmatch(letters[2:]):
+        if letters.startswith("0x") and re.fullmatch(_HEX, letters[2:]):
             return self.of(bytes.fromhex(letters[2:]))
         if not letters.isascii() or not letters.isprintable():
             raise Unfit("expected printable ASCII, or 0x and hexadecimal digits")
@@ -514,7 +515,7 @@ def in_words(text: str, context: Context) -> str:
 
 def words_of(name: str) -> list[str]:
     """Return the words of a name in lower case: `NoProvider` has two."""
-    return [word.lower() for word in _WORD.findall(name)]
+    return [word.lower() for word in re.findall(_WORD, name)]
 
 
 def lower_initial(name: str) -> str:

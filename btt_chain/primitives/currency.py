@@ -19,7 +19,7 @@ MAX_UNITS: Final = 2**128 - 1
 MAX_AMOUNT_LENGTH: Final = 40
 """Characters of an amount: 2^128 planck in BTT have 21 before the point and 18 after it."""
 
-_AMOUNT: Final = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
+_AMOUNT: Final = r"(0|[1-9][0-9]*)(?:\.([0-9]+))?"
 
 
 class CurrencyError(ValueError):
@@ -38,7 +38,7 @@ class Currency:
         """Return a decimal amount in minor units. Raises CurrencyError with the reason."""
         if len(text) > MAX_AMOUNT_LENGTH:
             raise CurrencyError(f"amount: {len(text)} characters, at most {MAX_AMOUNT_LENGTH}")
-        match = _AMOUNT.fullmatch(text)
+        match = re.fullmatch(_AMOUNT, text)
         if match is None:
             raise CurrencyError(f"amount {text!r}: write digits with one point, such as 0.50")
         whole, part = match[1], match[2] or ""

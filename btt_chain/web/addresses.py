@@ -23,9 +23,7 @@ _SPECIAL: Final = tuple(
     )
 )  # fmt: skip
 """Not on the internet, whatever the tables of the running Python say (IANA special purposes)."""
-_NUMERIC: Final = re.compile(
-    r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE | re.ASCII
-)
+_NUMERIC: Final = r"(?ai)(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?"
 
 
 def parse_ip(text: str) -> IP | None:
@@ -43,7 +41,7 @@ def parse_ip(text: str) -> IP | None:
 
 def is_numeric(host: str) -> bool:
     """Return True if the C library may read a host as IPv4: 127.1, 2130706433, 0x7f.1."""
-    return _NUMERIC.fullmatch(host) is not None
+    return re.fullmatch(_NUMERIC, host) is not None
 
 
 def is_public(address: str) -> bool:

@@ -30,7 +30,7 @@ MARKS: Final = (
 )  # fmt: skip
 """Headers by which a proxy shows that a request is not of a program on its own machine."""
 
-_WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([0-9.]+):\d+")
+_WITH_PORT: Final = r"\[([^\]]+)\](?::\d+)?|([0-9.]+):\d+"
 
 
 def is_forwarded(headers: Mapping[str, str]) -> bool:
@@ -91,5 +91,5 @@ def _hops(headers: CIMultiDictProxy[str]) -> Iterator[str]:
 def _address(text: str) -> IP | None:
     """Return an address, with or without quotes and a port; None if it is not one."""
     text = text.strip().strip('"')
-    ported = _WITH_PORT.fullmatch(text)
+    ported = re.fullmatch(_WITH_PORT, text)
     return parse_ip((ported[1] or ported[2]) if ported else text)

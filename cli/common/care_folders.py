@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,7 @@ def folder_secret(given: str) -> bytes:
 def is_file_name(text: str) -> bool:
     """Return True if a text resembles the name of a file; random text in base64 does not."""
     folders, _, name = text.rpartition("/")
-    if FILE_NAME.fullmatch(name) or text.startswith(("./", "../")):
+    if re.fullmatch(FILE_NAME, name) or text.startswith(("./", "../")):
         return True
     first = folders[1:].partition("/")[0] if text.startswith("/") and len(text) < 256 else ""
     return bool(first) and Path("/", first).is_dir()

@@ -34,7 +34,7 @@ def check_secret(text: str) -> None:
         return
     head, slash, _ = text.partition("/")
     if not slash:
-        if FILE_NAME.fullmatch(text):
+        if re.fullmatch(FILE_NAME, text):
             raise _no_file(text)
     elif not head:
         if text.count("/") == 1:
