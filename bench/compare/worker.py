@@ -83,7 +83,9 @@ def profiled(prepare: Preparation, size: Enum, *, is_process: bool) -> list[Row]
             )
             wrapper.chmod(0o755)
             sys.executable = str(wrapper)
-        with prepare(folder / "work", size) as measure:
+        work = folder / "work"
+        work.mkdir()
+        with prepare(work, size) as measure:
             if not is_process:
                 here.enable()
             _, units = measure()

@@ -34,7 +34,7 @@ class Held(NamedTuple):
     peer: str
     wire: bytes
     is_early: bool
-    """True if it waits for an earlier nonce, False if it waits for room."""
+    """True if it waits for an earlier nonce or its time, False if it waits for room."""
     tries: int
     """Number of blocks after which it was still early."""
     others: tuple[str, ...] = ()

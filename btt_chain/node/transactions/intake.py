@@ -385,7 +385,13 @@ class TxIntake:
             self._gossip.received.pop(hash, None)
             batch.count = 0
             log.debug("a transaction of %s is not taken: %s", batch.peer, error)
-            return fault_of(error), str(error)
+            fault = fault_of(error)
+            if isinstance(error, TransactionInvalid) and isinstance(error.reason, Future):
+                # A vote of a verifier came before its window's block: gossip does not bring the
+                # same bytes again within a minute, by when the window may be over.
+                self._hold(batch, hash, wire, is_early=True)
+                fault = Fault.NONE if batch.tries else fault
+            return fault, str(error)
         finally:
             self._gossip.judged = None
         if self._gossip.is_fresh:

@@ -10,8 +10,8 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.transactions.backpressure import Backpressure
 from btt_chain.node.transactions.held import MAX_BYTES, MAX_TRIES, Held, HeldTransactions
 from btt_chain.node.transactions.intake import MAX_FORGED
-from btt_chain.primitives.validity import Invalid, Payment
-from btt_chain.txpool import Limit, Limits
+from btt_chain.primitives.validity import Future, Invalid, Payment, TransactionSource
+from btt_chain.txpool import BlockRef, Limit, Limits, Validated
 from p2p.fair_queue import OVERHEAD
 from p2p.network import TX, Action, Disconnected, GossipReceived, Penalise
 from p2p.protocols.messages import TxBatch
@@ -265,3 +265,26 @@ def test_an_account_that_cannot_pay_any_more_is_no_fault_of_a_peer(
         actions += engine.work(world.now)
     assert not any(isinstance(action, Penalise) for action in actions)
     assert queues(world.nodes[0]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("blocks", [1, 9])
+def test_what_the_runtime_finds_early_is_validated_again_after_a_block(
+    world: World, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    """A verdict is revealed from a slot on, and a node may be a block behind its peers."""
+    node, (wire,) = world.nodes[0], wires(world, [0])
+    pool, begun = node.running.parts.pool, node.client.best().number
+    valid = pool._validate_new
+
+    def early(wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
+        if node.client.best().number < begun + blocks:
+            raise Invalid(Future())
+        return valid(wire, source, at)
+
+    monkeypatch.setattr(pool, "_validate_new", early)
+    actions = receive(world, [wire])
+    assert queues(node) == (0, 0, 1)
+    assert not any(isinstance(action, Penalise) for action in actions)
+    world.run(blocks + 3)
+    assert nonce_of(node, 0) == (blocks == 1)
+    assert queues(node) == (0, 0, 0)
