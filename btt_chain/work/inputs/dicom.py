@@ -16,7 +16,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,37 +84,84 @@ OFTEN_WITH_TEXT: Final = {
 }
 """Modalities whose images often show a name or a date."""
 
-_BROKEN: Final = (
+BROKEN: Final = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
     RuntimeError, StopIteration, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """Errors of pydicom for damaged files."""
 
 
+class Decoded(NamedTuple):
+    """The pixels of a file, and what gives them a value."""
+
+    whole: Dataset
+    """All its tags."""
+    frames: NDArray[np.integer]
+    """Stored pixels: frame, row, column."""
+    values: PixelValues
+    is_inverted: bool
+    """True if its lowest value is white."""
+
+    def grey(
+        self, file: Path, number: int, window: Level | None, measured: Float64s | None = None
+    ) -> Float32s:
+        """Return a frame from 0 (black) to 1; `measured` are values whose range is the window."""
+        values, padding = self.values.of(number, self.frames[number])
+        if padding.all():
+            raise UnreadableInput.at(file, "has a frame of padding (0028,0120) only")
+        grey = windowed(values, window, values[~padding] if measured is None else measured)
+        if self.is_inverted:
+            grey = 1 - grey
+        # Padding has no value, so it must turn out black.
+        if grey[padding].any():
+            raise UnreadableInput.at(
+                file,
+                "has padding (0028,0120) that would not be black: export it without padding, or "
+                "with a value below all others",
+            )
+        return grey
+
+
 def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) -> Iterator[Item]:
-    """Yield one item for each frame: rescaled, windowed to 0..1, resized."""
+    """Yield one item for each frame: rescaled, windowed to 0..1, resized; grey in each channel."""
+    scan = decoded(file, preparation, notes)
+    height, width, channels = tensor.dims
+    note_shape(notes, scan.frames.shape[1:], (height, width))
+    for number in range(len(scan.frames)):
+        name = file.name if len(scan.frames) == 1 else f"{file.name} frame {number}"
+        grey = resized(scan.grey(file, number, window_of(preparation)), height, width)
+        yield Item(name, np.repeat(grey[:, :, None], channels, axis=2))
+
+
+def window_of(preparation: Preparation) -> Level | None:
+    """Return the window of the model's scans."""
+    return preparation.source.window if isinstance(preparation.source, Scan) else None
+
+
+def decoded(file: Path, preparation: Preparation, notes: Notes) -> Decoded:
+    """Return the pixels of a file for a model; only those of the allowed tags are decoded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # for the same reason
-        whole = _opened(file)
+        whole = opened(file)
         _note_text(whole, notes)
         try:
             # Values are decoded on access, and may turn out damaged only then.
             kept = stripped(whole)
-        except _BROKEN as broken:
+        except BROKEN as broken:
             raise UnreadableInput.at(file, f"has damaged tags ({type(broken).__name__})") from None
         if len(whole) > len(kept):
             notes.add("DICOM: all tags but those of the pixels were removed; no tag leaves at all")
         _check(file, kept, preparation)
-        window = preparation.source.window if isinstance(preparation.source, Scan) else None
         number_of_frames = frames_of(kept)
-        hounsfield = window is not None and str(kept.get("Modality", "")).upper() == "CT"
+        is_ct = str(kept.get("Modality", "")).upper() == "CT"
+        hounsfield = window_of(preparation) is not None and is_ct
         try:
             values = PixelValues(file, whole, number_of_frames, notes, hounsfield=hounsfield)
-        except _BROKEN as broken:
+        except BROKEN as broken:
             raise UnreadableInput.at(file, f"has damaged tags ({type(broken).__name__})") from None
         try:
             pixels = pixel_array(kept)
-        except _BROKEN as broken:
+        except BROKEN as broken:
             raise UnreadableInput.at(file, _why_no_pixels(kept, broken)) from None
         inverted = kept.PhotometricInterpretation == "MONOCHROME1"
     frames = pixels.reshape(-1, *pixels.shape[-2:])
@@ -122,35 +169,7 @@ def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
         raise UnreadableInput.at(
             file, f"holds {len(frames)} frames, but its tag (0028,0008) says {number_of_frames}"
         )
-    height, width, _ = tensor.dims
-    note_shape(notes, (frames.shape[1], frames.shape[2]), (height, width))
-    for number, frame in enumerate(frames):
-        name = file.name if len(frames) == 1 else f"{file.name} frame {number}"
-        grey = _grey(file, *values.of(number, frame), window, inverted=inverted)
-        yield Item(name, resized(grey, height, width)[:, :, None])
-
-
-def _grey(
-    file: Path,
-    values: Float64s,
-    padding: NDArray[np.bool_],
-    window: Level | None,
-    *,
-    inverted: bool,
-) -> Float32s:
-    """Return a frame from 0 (black) to 1. Padding has no value, so it must turn out black."""
-    if padding.all():
-        raise UnreadableInput.at(file, "has a frame of padding (0028,0120) only")
-    grey = windowed(values, window, values[~padding])
-    if inverted:
-        grey = 1 - grey
-    if grey[padding].any():
-        raise UnreadableInput.at(
-            file,
-            "has padding (0028,0120) that would not be black: export it without padding, or with "
-            "a value below all others",
-        )
-    return grey
+    return Decoded(whole, frames, values, inverted)
 
 
 def stripped(whole: Dataset) -> Dataset:
@@ -183,7 +202,8 @@ def windowed(values: Float64s, window: Level | None, measured: Float64s | None =
     return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def _opened(file: Path) -> Dataset:
+def opened(file: Path, *, with_pixels: bool = True) -> Dataset:
+    """Return the tags of a DICOM file; UnreadableInput if it is none, or of an unknown coding."""
     try:
         syntax = pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID")
         if syntax is None:
@@ -193,8 +213,8 @@ def _opened(file: Path) -> Dataset:
         if syntax == DeflatedExplicitVRLittleEndian:
             # Its size is only known after decompression.
             raise UnreadableInput.at(file, "is deflated: save it without compression")
-        return pydicom.dcmread(file)
-    except _BROKEN as broken:
+        return pydicom.dcmread(file, stop_before_pixels=not with_pixels)
+    except BROKEN as broken:
         kind = type(broken).__name__
         raise UnreadableInput.at(file, f"is not a DICOM file, or is cut short ({kind})") from None
 
@@ -207,7 +227,7 @@ def _note_text(whole: Dataset, notes: Notes) -> None:
         modality = str(whole.get("Modality", "")).strip().upper()
         kind = str(whole.get("ImageType", "")).upper()
         captured = "ConversionType" in whole or "SECONDARY" in kind or "SCREEN" in kind
-    except _BROKEN:
+    except BROKEN:
         said, faces, modality, captured = "", "", "", True
     if said == "YES":
         notes.add("WARNING: the file says that text is burnt into its pixels: look at it first")
@@ -227,7 +247,7 @@ def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
         frames, samples = frames_of(kept), int(kept.SamplesPerPixel)
         photometric = str(kept.PhotometricInterpretation)
         modality = str(kept.get("Modality", "")).upper()
-    except _BROKEN:
+    except BROKEN:
         raise UnreadableInput.at(file, "does not say how its pixels lie") from None
     if min(rows, columns, frames) < 1 or frames > MAX_FRAMES:
         raise UnreadableInput.at(file, f"has {frames} frames of {columns} x {rows} pixels")

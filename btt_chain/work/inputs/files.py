@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,10 @@ MAX_BYTES: Final = 1 << 30
 ARRAYS: Final = frozenset({".npy", ".npz"})
 TABLES: Final = frozenset({".csv", ".tsv", ".txt"})
 SCANS: Final = frozenset({".dcm", ".dicom", ".ima"})
+PICTURE: Final = 3
+"""Axes of an image: height, width, channels."""
+VOLUME: Final = 4
+"""Axes of a volume: depth, height, width, channels."""
 
 _DICOM_AT: Final = 128
 _DICOM: Final = b"DICM"
@@ -65,19 +70,16 @@ def read(
     made: list[Sequence[Elements]] = []
     notes = Notes()
     outside = 0
-    for file in files:
-        try:
-            for name, item in _items(file, manifest, preparation, notes, elements, most):
+    for group in grouped(files, graph.inputs[0], preparation):
+        with readable(group[0]):
+            for name, item in _items(group, manifest, preparation, notes, elements, most):
                 if len(made) == most:
-                    raise UnreadableInput.at(file, f"a job has at most {most} items of this size")
+                    why = f"a job has at most {most} items of this size"
+                    raise UnreadableInput.at(group[0], why)
                 taken, beyond = item
                 outside += beyond
                 names.append(name)
                 made.append(taken)
-        except ImportError as missing:
-            raise UnreadableInput.at(file, str(missing)) from None
-        except OSError as error:
-            raise UnreadableInput.at(file, error.strerror or str(error)) from None
     if not made:
         raise UnreadableInput("there are no items in what was given")
     if outside:
@@ -87,19 +89,59 @@ def read(
     return Inputs(items, names, notes.lines())
 
 
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Raise UnreadableInput with a file's name if it cannot be opened or an extra is missing."""
+    try:
+        yield
+    except ImportError as missing:
+        raise UnreadableInput.at(file, str(missing)) from None
+    except OSError as error:
+        raise UnreadableInput.at(file, error.strerror or str(error)) from None
+
+
+def grouped(
+    files: Sequence[Path], tensor: Tensor, preparation: Preparation
+) -> Sequence[Sequence[Path]]:
+    """Return files that are read together: the series of scans of a model of volumes, else each.
+
+    Their order is that of the first file of each.
+    """
+    if len(tensor.dims) != VOLUME or not isinstance(preparation.source, Scan):
+        return [[file] for file in files]
+    groups: dict[str, list[Path]] = {}
+    for number, file in enumerate(files):
+        with readable(file):
+            series = _series_of(file) if file.is_file() and _is_scan(file) else str(number)
+        groups.setdefault(series, []).append(file)
+    return list(groups.values())
+
+
+def _series_of(file: Path) -> str:
+    from btt_chain.work.inputs.volumes import series_of  # noqa: PLC0415 - an extra
+
+    return series_of(file)
+
+
+def _is_scan(file: Path) -> bool:
+    return file.suffix.lower() in SCANS or _is_dicom(file)
+
+
 def _items(
-    file: Path,
+    files: Sequence[Path],
     manifest: Manifest,
     preparation: Preparation,
     notes: Notes,
     elements: bool,
     most: int,
 ) -> Iterator[tuple[str, tuple[Sequence[Elements], int]]]:
-    size = file.stat().st_size
-    if file.is_dir():
-        raise UnreadableInput.at(file, "is a folder: name its files")
-    if not 0 < size <= MAX_FILE:
-        raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MAX_FILE}")
+    for file in files:
+        size = file.stat().st_size
+        if file.is_dir():
+            raise UnreadableInput.at(file, "is a folder: name its files")
+        if not 0 < size <= MAX_FILE:
+            raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MAX_FILE}")
+    file = files[0]
     tensors = manifest.graph.inputs
     suffix = file.suffix.lower()
     if suffix in ARRAYS and (len(tensors) == 1 or suffix == ".npz"):
@@ -121,7 +163,7 @@ def _items(
         raise UnreadableInput.at(
             file, f"the model has {len(tensors)} inputs: give .npz files with input0, input1, ..."
         )
-    for item in real_items(file, preparation, tensors[0], notes):
+    for item in real_items(files, preparation, tensors[0], notes):
         taken, beyond = _prepared(file, item, manifest, preparation)
         yield item.name, ([taken], beyond)
 
@@ -155,28 +197,37 @@ def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
 
 
 def real_items(
-    file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
+    files: Sequence[Path], preparation: Preparation, tensor: Tensor, notes: Notes
 ) -> Iterable[Item]:
-    """Return the items of a file that is not an array, before preparation, channels last."""
-    suffix = file.suffix.lower()
-    if suffix in TABLES:
+    """Return the items of a file that is not an array, or of a series of scans (`grouped`).
+
+    They are not prepared yet, channels last.
+    """
+    file, dims = files[0], tensor.dims
+    if file.suffix.lower() in TABLES:
         return read_table(file, preparation, tensor, notes)
-    if len(tensor.dims) != 3:
+    if len(dims) not in {PICTURE, VOLUME}:
         raise UnreadableInput.at(
-            file, f"the model takes items of {tensor.dims}, not images: give .npy or .csv"
+            file, f"the model takes items of {dims}, not images: give .npy or .csv"
         )
-    if suffix in SCANS or _is_dicom(file):
-        if tensor.dims[2] != 1:
-            raise UnreadableInput.at(file, "scans are grey, the model takes colours")
+    if _is_scan(file):
+        if dims[-1] not in {1, 3}:
+            raise UnreadableInput.at(file, f"scans are grey, the model takes {dims[-1]} channels")
         if not isinstance(preparation.source, Scan):
             raise UnreadableInput.at(
                 file,
                 "is a DICOM file, but the model is not for scans: import it with "
                 '{"source": "scan"}, or give .npy',
             )
+        if len(dims) == VOLUME:
+            from btt_chain.work.inputs.volumes import read_volume  # noqa: PLC0415 - an extra
+
+            return [read_volume(files, preparation, tensor, notes)]
         from btt_chain.work.inputs.dicom import read_scan  # noqa: PLC0415 - an extra
 
         return read_scan(file, preparation, tensor, notes)
+    if len(dims) == VOLUME:
+        raise UnreadableInput.at(file, f"the model takes volumes of {dims}: give .npy or DICOM")
     if isinstance(preparation.source, Scan):
         raise UnreadableInput.at(
             file,

@@ -18,7 +18,7 @@ from btt_chain.scale import i16, u16, u32
 from btt_chain.work.errors import InputRefused
 from btt_chain.work.inputs.arrays import read_array
 from btt_chain.work.inputs.common import Notes, UnreadableInput
-from btt_chain.work.inputs.files import ARRAYS, MAX_ITEMS, real_items
+from btt_chain.work.inputs.files import ARRAYS, MAX_ITEMS, grouped, readable, real_items
 from btt_chain.work.package import Preparation
 from btt_chain.work.quantise.compare import Labels
 from btt_chain.work.quantise.emitter import Port
@@ -36,13 +36,9 @@ def read_folder(folder: Path, ports: Sequence[Port], preparation: Preparation) -
     """
     files = sorted(file for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
     items: list[Feeds] = []
-    for file in files:
-        try:
-            items.extend(_items(file, ports, preparation))
-        except ImportError as missing:
-            raise UnreadableInput.at(file, str(missing)) from None
-        except OSError as error:
-            raise UnreadableInput.at(file, error.strerror or str(error)) from None
+    for group in grouped(files, _packed(ports[0]), preparation):
+        with readable(group[0]):
+            items.extend(_items(group, ports, preparation))
         if len(items) > MAX_ITEMS:
             raise UnreadableInput(f"{folder.name} has more than {MAX_ITEMS} items")
     if not items:
@@ -58,8 +54,10 @@ def check_calibration(items: Sequence[Feeds]) -> None:
         )
 
 
-def _items(file: Path, ports: Sequence[Port], preparation: Preparation) -> Iterator[Feeds]:
-    several = len(ports) > 1
+def _items(
+    files: Sequence[Path], ports: Sequence[Port], preparation: Preparation
+) -> Iterator[Feeds]:
+    several, file = len(ports) > 1, files[0]
     suffix = file.suffix.lower()
     if suffix in ARRAYS and (not several or suffix == ".npz"):
         columns = [
@@ -79,14 +77,12 @@ def _items(file: Path, ports: Sequence[Port], preparation: Preparation) -> Itera
             file, f"the model has {len(ports)} inputs: give .npz files with input0, input1, ..."
         )
     (port,) = ports
-    tensor = _tensor([port.shape[axis] for axis in port.order])
-    for item in real_items(file, preparation, tensor, Notes()):
+    for item in real_items(files, preparation, _packed(port), Notes()):
         yield {port.name: _prepared(file, port, item.reals, preparation)}
 
 
 def _arrays(file: Path, port: Port, part: str | None) -> Iterator[Array]:
     """Yield the items of an array in the model's order, whichever order the file has."""
-    packed = [port.shape[axis] for axis in port.order]
     whole = [port.shape, port.shape[1:]] if port.shape[0] == 1 else [port.shape]
     for shape in whole:
         try:
@@ -96,8 +92,13 @@ def _arrays(file: Path, port: Port, part: str | None) -> Iterator[Array]:
         for _, array in rows:
             yield port.packed(np.asarray(array))
         return
-    for _, array in read_array(file, _tensor(packed), most=MAX_ITEMS, elements=False, part=part):
+    for _, array in read_array(file, _packed(port), most=MAX_ITEMS, elements=False, part=part):
         yield array
+
+
+def _packed(port: Port) -> Tensor:
+    """Return an input as a package has it, channels last."""
+    return _tensor([port.shape[axis] for axis in port.order])
 
 
 def _tensor(shape: Sequence[int]) -> Tensor:

@@ -16,12 +16,9 @@ pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip i
 
 from PIL import Image, ImageCms  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
-from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
+from pydicom.dataset import Dataset  # noqa: E402
 from pydicom.uid import (  # noqa: E402
-    UID,
-    CTImageStorage,
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
 )
 
 from btt_chain.scale import i16, u16, u32  # noqa: E402
@@ -31,10 +28,10 @@ from btt_chain.work.inputs.dicom import read_scan  # noqa: E402
 from btt_chain.work.inputs.images import read_image  # noqa: E402
 from btt_chain.work.package import read_preparation  # noqa: E402
 from btt_chain.work.tensors import Kind, Tensor  # noqa: E402
+from support.scans import STORED, item, scan  # noqa: E402
 
 WINDOWED = '{"source": "scan", "window": {"centre": 40, "width": 400}}'
 OWN_RANGE = '{"source": "scan"}'
-STORED = np.array([[0, 824, 1024, 1064, 1224, 2024]], np.uint16)
 
 
 def tensor(*dims: int) -> Tensor:
@@ -42,33 +39,6 @@ def tensor(*dims: int) -> Tensor:
 
 
 # ---- DICOM
-
-
-def scan(pixels: npt.NDArray[np.integer] = STORED, **tags: object) -> Dataset:
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = CTImageStorage
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = UID("1.2.3")
-    made.Modality, made.SamplesPerPixel, made.PhotometricInterpretation = "CT", 1, "MONOCHROME2"
-    made.Rows, made.Columns = pixels.shape[-2:]
-    if pixels.ndim == 3:
-        made.NumberOfFrames = len(pixels)
-    bits = 8 * pixels.dtype.itemsize
-    made.BitsAllocated, made.BitsStored, made.HighBit = bits, bits, bits - 1
-    made.PixelRepresentation = int(pixels.dtype.kind == "i")
-    made.PixelData = pixels.tobytes()
-    made["PixelData"].VR = "OW"
-    for name, value in tags.items():
-        setattr(made, name, value)
-    return made
-
-
-def item(**tags: object) -> Dataset:
-    made = Dataset()
-    for name, value in tags.items():
-        setattr(made, name, value)
-    return made
 
 
 def frame_of(whole: Dataset, folder: Path, preparation: str = WINDOWED) -> list[list[float]]:
