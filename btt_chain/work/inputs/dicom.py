@@ -203,7 +203,7 @@ def windowed(values: Float64s, window: Level | None, measured: Float64s | None =
 
 
 def opened(file: Path, *, with_pixels: bool = True) -> Dataset:
-    """Return the tags of a DICOM file; UnreadableInput if it is none, or of an unknown coding."""
+    """Return the tags of a DICOM file. UnreadableInput for another file or an unknown coding."""
     try:
         syntax = pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID")
         if syntax is None:

@@ -70,7 +70,7 @@ def read(
     made: list[Sequence[Elements]] = []
     notes = Notes()
     outside = 0
-    for group in grouped(files, graph.inputs[0], preparation):
+    for group in grouped(files, graph.inputs[0]):
         with readable(group[0]):
             for name, item in _items(group, manifest, preparation, notes, elements, most):
                 if len(made) == most:
@@ -100,27 +100,23 @@ def readable(file: Path) -> Iterator[None]:
         raise UnreadableInput.at(file, error.strerror or str(error)) from None
 
 
-def grouped(
-    files: Sequence[Path], tensor: Tensor, preparation: Preparation
-) -> Sequence[Sequence[Path]]:
-    """Return files that are read together: the series of scans of a model of volumes, else each.
+def grouped(files: Sequence[Path], tensor: Tensor) -> Sequence[Sequence[Path]]:
+    """Return files that are read together: all scans for a model of volumes, else each.
 
-    Their order is that of the first file of each.
+    The first file of each keeps its place.
     """
-    if len(tensor.dims) != VOLUME or not isinstance(preparation.source, Scan):
+    if len(tensor.dims) != VOLUME:
         return [[file] for file in files]
-    groups: dict[str, list[Path]] = {}
-    for number, file in enumerate(files):
+    groups: list[list[Path]] = []
+    scans: list[Path] = []
+    for file in files:
         with readable(file):
-            series = _series_of(file) if file.is_file() and _is_scan(file) else str(number)
-        groups.setdefault(series, []).append(file)
-    return list(groups.values())
-
-
-def _series_of(file: Path) -> str:
-    from btt_chain.work.inputs.volumes import series_of  # noqa: PLC0415 - an extra
-
-    return series_of(file)
+            is_scan = file.is_file() and _is_scan(file)
+        if not is_scan or not scans:
+            groups.append(scans if is_scan else [file])
+        if is_scan:
+            scans.append(file)
+    return groups
 
 
 def _is_scan(file: Path) -> bool:
@@ -199,7 +195,7 @@ def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
 def real_items(
     files: Sequence[Path], preparation: Preparation, tensor: Tensor, notes: Notes
 ) -> Iterable[Item]:
-    """Return the items of a file that is not an array, or of a series of scans (`grouped`).
+    """Return the items of a file that is not an array, or of scans (`grouped`).
 
     They are not prepared yet, channels last.
     """
@@ -219,13 +215,9 @@ def real_items(
                 "is a DICOM file, but the model is not for scans: import it with "
                 '{"source": "scan"}, or give .npy',
             )
-        if len(dims) == VOLUME:
-            from btt_chain.work.inputs.volumes import read_volume  # noqa: PLC0415 - an extra
+        from btt_chain.work.inputs.volumes import read_scans  # noqa: PLC0415 - an extra
 
-            return [read_volume(files, preparation, tensor, notes)]
-        from btt_chain.work.inputs.dicom import read_scan  # noqa: PLC0415 - an extra
-
-        return read_scan(file, preparation, tensor, notes)
+        return read_scans(files, preparation, tensor, notes)
     if len(dims) == VOLUME:
         raise UnreadableInput.at(file, f"the model takes volumes of {dims}: give .npy or DICOM")
     if isinstance(preparation.source, Scan):

@@ -23,7 +23,7 @@ from btt_chain.work.inputs.common import (
     UnreadableInput,
     resized,
 )
-from btt_chain.work.inputs.dicom import BROKEN, Decoded, decoded, opened, window_of
+from btt_chain.work.inputs.dicom import BROKEN, Decoded, decoded, opened, read_scan, window_of
 from btt_chain.work.inputs.dicom_values import GROUPS
 from btt_chain.work.model import Float32s, Float64s
 from btt_chain.work.package import Preparation
@@ -51,6 +51,21 @@ class Slice(NamedTuple):
     def normal(self) -> Float64s:
         """The direction in which slices follow each other."""
         return np.cross(self.plane[:3], self.plane[3:])
+
+
+def read_scans(
+    files: Sequence[Path], preparation: Preparation, tensor: Tensor, notes: Notes
+) -> Iterator[Item]:
+    """Yield the item of each series for a model of volumes, of each frame for one of images."""
+    if len(tensor.dims) == 3:
+        for file in files:
+            yield from read_scan(file, preparation, tensor, notes)
+        return
+    series: dict[str, list[Path]] = {}
+    for file in files:
+        series.setdefault(series_of(file), []).append(file)
+    for slices in series.values():
+        yield read_volume(slices, preparation, tensor, notes)
 
 
 def series_of(file: Path) -> str:

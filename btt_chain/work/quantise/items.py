@@ -36,7 +36,7 @@ def read_folder(folder: Path, ports: Sequence[Port], preparation: Preparation) -
     """
     files = sorted(file for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
     items: list[Feeds] = []
-    for group in grouped(files, _packed(ports[0]), preparation):
+    for group in grouped(files, _packed(ports[0])):
         with readable(group[0]):
             items.extend(_items(group, ports, preparation))
         if len(items) > MAX_ITEMS:
