@@ -1,0 +1,84 @@
+"""The models that `models_errors.py` and `bench_models.py` go through.
+
+Those that tests import from float nets with seeded weights, those that tests build of integers, and
+packages of `btt-chain model import`, for published models.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from btt_chain.work.bench import random_inputs
+from btt_chain.work.model import Inputs, Model
+from btt_chain.work.package import load
+from unit.work.float_nets import items
+from unit.work.test_quantise_nets import NETS, imported
+from unit.work.test_transformers import block, matrices, rows_of_every_size
+from unit.work.work_world import attention, image_net
+
+
+class Subject(NamedTuple):
+    """A model, and the inputs of one item or more."""
+
+    model: Model
+    inputs: Inputs
+
+
+def of_floats(name: str) -> Subject:
+    """Import a float net of the tests."""
+    make, _ = NETS[name]
+    net = make()
+    with tempfile.TemporaryDirectory() as folder:
+        quantised = imported(net, Path(folder), count=2).quantised
+    return Subject(quantised.model, quantised.items(items(3, 1, **net[2])))
+
+
+def of_package(file: Path) -> Subject:
+    """Read a package. Raises PackageRefused, ModelRefused, OSError."""
+    model = load(file).model
+    return Subject(model, random_inputs(model.graph, 1))
+
+
+def _image_net() -> Subject:
+    model, inputs = image_net()
+    return Subject(model, [inputs])
+
+
+def _attention() -> Subject:
+    model, inputs = attention()
+    return Subject(model, [inputs])
+
+
+def _causal_block() -> Subject:
+    rng = np.random.default_rng(12)
+    return Subject(block(matrices(rng)), [rows_of_every_size(rng)])
+
+
+TESTED: Final[Mapping[str, Callable[[], Subject]]] = {
+    **{name: partial(of_floats, name) for name in NETS},
+    "image_net": _image_net,
+    "attention": _attention,
+    "causal_block": _causal_block,
+}
+
+
+def chosen(names: Sequence[str]) -> dict[str, Callable[[], Subject]]:
+    """Return models by name or by the path of a package; all tested ones if none is named.
+
+    Raises SystemExit for a name that is neither.
+    """
+    made: dict[str, Callable[[], Subject]] = {}
+    for name in names or TESTED:
+        if name in TESTED:
+            made[name] = TESTED[name]
+        elif (file := Path(name)).is_file():
+            made[file.stem] = partial(of_package, file)
+        else:
+            raise SystemExit(f"{name} is not a package, nor one of {', '.join(TESTED)}")
+    return made
