@@ -16,7 +16,8 @@ import numpy as np
 
 from btt_chain.work.bench import random_inputs
 from btt_chain.work.model import Inputs, Model
-from btt_chain.work.package import load
+from btt_chain.work.package import Preparation, load
+from btt_chain.work.quantise.importing import Importer, Settings
 from unit.work.float_nets import items
 from unit.work.test_quantise_nets import NETS, imported
 from unit.work.test_transformers import block, matrices, rows_of_every_size
@@ -37,6 +38,22 @@ def of_floats(name: str) -> Subject:
     with tempfile.TemporaryDirectory() as folder:
         quantised = imported(net, Path(folder), count=2).quantised
     return Subject(quantised.model, quantised.items(items(3, 1, **net[2])))
+
+
+def as_a_command(net: str, calibrate: str) -> Model:
+    """Import a float net as `model import` does, all ways to choose numbers tried.
+
+    `net` is a net of the tests, or a file that the items of the folder `calibrate` are for. Raises
+    ModelRefused, InputRefused, OSError.
+    """
+    settings = Settings(accept_loss=True)
+    if net in NETS:
+        make, _ = NETS[net]
+        with tempfile.TemporaryDirectory() as folder:
+            return imported(make(), Path(folder), settings).quantised.model
+    importer = Importer(Path(net), settings)
+    calibration = importer.read(Path(calibrate), Preparation())
+    return importer.quantised(calibration).quantised.model
 
 
 def of_package(file: Path) -> Subject:
@@ -60,12 +77,12 @@ def _causal_block() -> Subject:
     return Subject(block(matrices(rng)), [rows_of_every_size(rng)])
 
 
-TESTED: Final[Mapping[str, Callable[[], Subject]]] = {
-    **{name: partial(of_floats, name) for name in NETS},
+BUILT: Final[Mapping[str, Callable[[], Subject]]] = {
     "image_net": _image_net,
     "attention": _attention,
     "causal_block": _causal_block,
 }
+TESTED: Final = {**{name: partial(of_floats, name) for name in NETS}, **BUILT}
 
 
 def chosen(names: Sequence[str]) -> dict[str, Callable[[], Subject]]:
