@@ -31,13 +31,13 @@ class Subject(NamedTuple):
     inputs: Inputs
 
 
-def of_floats(name: str) -> Subject:
-    """Import a float net of the tests."""
+def of_floats(name: str, count: int = 1) -> Subject:
+    """Import a float net of the tests, and return so many items for it."""
     make, _ = NETS[name]
     net = make()
     with tempfile.TemporaryDirectory() as folder:
         quantised = imported(net, Path(folder), count=2).quantised
-    return Subject(quantised.model, quantised.items(items(3, 1, **net[2])))
+    return Subject(quantised.model, quantised.items(items(3, count, **net[2])))
 
 
 def as_a_command(net: str, calibrate: str) -> Model:
