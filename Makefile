@@ -271,6 +271,13 @@ models-demo: setup ## Download a published tumour model, and import it: minutes,
 	$(BIN)/python examples/published_model.py $(DEMO)
 	$(BIN)/btt-chain model import $(DEMO)/tumour.onnx --calibrate $(DEMO)/calibrate --compare $(DEMO)/compare -o $(DEMO)/tumour.btt
 
+# Models (lstm) and packages of `model import` for the target below; those of the tests if empty.
+MODELS ?=
+
+.PHONY: models-errors
+models-errors: setup ## Plant an error at every node of MODELS, and judge the proofs as the runtime does
+	$(BIN)/python bench/models_errors.py $(MODELS)
+
 .PHONY: byte-prices
 byte-prices: setup ## Measure what a byte costs in each call, and write it to docs/byte-prices.md
 	PYTHONPATH=.:tests $(BIN)/python -m bench.byte_prices

@@ -24,18 +24,18 @@ import numpy as np
 from numpy.random import Generator
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import encode
 from btt_chain.work.build import Builder, Numbers, window
-from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.commit import roots_tree
 from btt_chain.work.engines import Engine, Processor
+from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import DEFAULT_MEMORY, Executor
-from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
-from btt_chain.work.graph import Graph, weighted_of
-from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.graph import Graph
+from btt_chain.work.model import Elements, Float32s, Inputs, Int8s, Int32s, Model, elements_of
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.kernel import FloatFunction, node_of
 from btt_chain.work.operators.numeric.rows import exponentials
+from btt_chain.work.planted import refutations
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 from btt_chain.work.tensors import Kind, Tensor
 
@@ -48,6 +48,12 @@ def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
     shape = (count, *tensor.dims)
     values = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
     return elements_of(tensor.kind, values)
+
+
+def random_inputs(graph: Graph, count: int) -> Inputs:
+    """Return the inputs of items over the whole range of their kinds."""
+    rng = np.random.default_rng(SEED)
+    return [items_of(rng, tensor, count) for tensor in graph.inputs]
 
 
 def weights(
@@ -283,13 +289,13 @@ def float_graph(graph: Graph, seed: int, count: int, memory: int) -> Callable[[]
 
 
 def provided(
-    engine: Engine, executor: Executor, items: Elements, clock: Callable[[], float]
+    engine: Engine, executor: Executor, inputs: Inputs, clock: Callable[[], float]
 ) -> list[float]:
     """Compute and commit, piece by piece as a provider does; return both times in milliseconds."""
     roots: list[H256] = []
     computed = committed = 0.0
     start = clock()
-    for piece in engine.stream(executor, [[items]]):
+    for piece in engine.stream(executor, [inputs]):
         made = clock()
         roots += [piece.commit(at, at, None).root for at in range(len(piece))]
         end = clock()
@@ -302,9 +308,9 @@ def provided(
 def measure_engine(model: Model, count: int, rounds: int, engine: Engine) -> EngineTimes:
     """Return the times of an engine and of numpy, in turns."""
     executor = Executor(model)
-    items = items_of(np.random.default_rng(SEED), model.graph.inputs[0], count)
+    inputs = random_inputs(model.graph, count)
     ways = [
-        partial(provided, way, executor, items, time.perf_counter) for way in (engine, Processor())
+        partial(provided, way, executor, inputs, time.perf_counter) for way in (engine, Processor())
     ]
     for way in ways:
         way()  # what is prepared once is not measured
@@ -314,12 +320,11 @@ def measure_engine(model: Model, count: int, rounds: int, engine: Engine) -> Eng
 
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     """Return all figures of one net, computed by numpy."""
-    rng = np.random.default_rng(SEED)
     graph = model.graph
-    items = items_of(rng, graph.inputs[0], count)
+    inputs = random_inputs(graph, count)
     executor, challenge = Executor(model), Challenge(model, b"secret")
     sample = max(1, count // 16)
-    batch = executor.run(items[:sample], accumulators=True)
+    batch = executor.run(*(items[:sample] for items in inputs), accumulators=True)
     checked = [
         (
             batch.committed(at),
@@ -327,7 +332,7 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
         )
         for at in range(sample)
     ]
-    provide = partial(provided, Processor(), executor, items, time.process_time)
+    provide = partial(provided, Processor(), executor, inputs, time.process_time)
 
     def vectors() -> None:
         for at, (tensors, sums) in enumerate(checked):
@@ -342,33 +347,13 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     same = float_graph(graph, SEED, count, DEFAULT_MEMORY)
     others = [partial(whole, work) for work in (same, vectors, again)]
     computed, committed, floats, by_vectors, by_again = medians([provide, *others], rounds)
-    proof, judged = worst_proof(model, batch.item(0))
-    return Row(name, count, floats, computed, committed, by_vectors, by_again, proof, judged)
-
-
-def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
-    """Return the maximum size of a proof over all nodes, and the maximum time to verify one."""
-    graph = model.graph
-    size, slowest = 0, 0.0
-    made = [number for number, node in enumerate(graph.nodes) if node.out.committed]
-    for place, number in enumerate(made, start=1):
-        out = graph.nodes[number].out
-        index = out.size // 2
-        tensors = list(honest)
-        lie = bytearray(tensors[place])
-        lie[index * out.kind.width] ^= 1
-        tensors[place] = memoryview(lie)
-        commitment = commit_item(graph, 0, tensors)
-        job = roots_tree([commitment.root])
-        weighted, held = weighted_of(graph, number), None
-        if weighted is not None:
-            held = model.records[weighted[0]].data, model.trees[weighted[0]]
-        proof = prove(graph, Evidence(0, tensors, commitment, job), number, index, held)
-        said = Job(job.root, 1, keyed=False)
-        size = max(size, len(encode(FraudProof, proof)))
-        judged = partial(whole, partial(judge, graph, said, proof))
-        slowest = max(slowest, *medians([judged], 5))
-    return size, slowest
+    errors = refutations(model, inputs, SEED)
+    if errors.passed:
+        raise WorkError(f"{name}: planted errors are not refuted: {'; '.join(errors.passed)}")
+    return Row(
+        name, count, floats, computed, committed, by_vectors, by_again, errors.largest,
+        errors.slowest,
+    )  # fmt: skip
 
 
 def rows(*, quick: bool, rounds: int, engine: Engine | None = None) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Graph, Manifest, weights_layout
+from btt_chain.work.graph import Graph, Manifest, weighted_of, weights_layout
 from btt_chain.work.merkle import Tree
 from btt_chain.work.operators.elementwise import RECORD_ENTRIES, TABLE_ENTRIES
 from btt_chain.work.shapes import check_manifest
@@ -280,3 +280,11 @@ class Model:
             self.records[number] = given
             self.trees[number] = tree
             self.constants[number] = constants_of(given, node.op.record_tail)
+
+    def constants_for(self, number: int) -> tuple[memoryview, Tree] | None:
+        """Return the constants that a proof about a node opens (`fraud.prove`), if it opens any."""
+        weighted = weighted_of(self.graph, number)
+        if weighted is None:
+            return None
+        maker, _ = weighted
+        return self.records[maker].data, self.trees[maker]

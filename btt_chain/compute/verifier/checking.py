@@ -31,7 +31,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Accumulators, Executor
 from btt_chain.work.fraud import EdgeProof, Evidence, FraudProof, prove, prove_edge
 from btt_chain.work.freivalds import Challenge, is_checked
-from btt_chain.work.graph import Graph, weighted_of
+from btt_chain.work.graph import Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, inputs_of, tensor_of
 from btt_chain.work.recheck import (
@@ -263,11 +263,7 @@ class _Looking:
         return first_fault_by_vectors(self._executor, elements, sums, challenge)
 
     def _prove(self, item: _Item, fault: Fault, trees: RootTrees) -> Finding:
-        model = self._executor.model
-        weighted, records = weighted_of(self._graph, fault.node), None
-        if weighted is not None:
-            number, _ = weighted
-            records = (model.records[number].data, model.trees[number])
+        records = self._executor.model.constants_for(fault.node)
         evidence = self._evidence(item, trees)
         proof = prove(self._graph, evidence, *fault[:2], records, fault.witness)
         verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
