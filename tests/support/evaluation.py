@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from btt_chain.primitives import ss58
@@ -32,6 +32,7 @@ OWNER, CURATOR, REPORTER, FINDER = map(person, ("owner", "curator", "reporter", 
 PROVIDER = person("provider")
 RICH = 100_000 * int(BTT)
 REPORT, DISPUTE, AGAIN, LEAVE = 300, 10, 900, 280
+NOTHING: Mapping[str, object] = {}
 MODEL, LICENCE = H256(b"\x0a" * 32), H256(b"\x0b" * 32)
 FOUR = Classes(u8(4))
 SCORE = Binary(u16(1), i32(-128), i32(127))
@@ -185,7 +186,9 @@ class EvaluationRuntime(TestRuntime):
         self.do(OWNER, "request", model=MODEL, set=set)
         return run
 
-    def finished_job(self, outputs: Outputs, part: int = 0, **other: object) -> H256:
+    def finished_job(
+        self, outputs: Outputs, part: int = 0, other: Mapping[str, object] = NOTHING
+    ) -> H256:
         """State a finalized job of a part with these outputs; return its id."""
         id, receipt = (
             H256(sha256(b"%s %d" % (name, len(self.states.jobs))).digest())

@@ -74,7 +74,7 @@ def fits(question: Question, output: Tensor) -> bool:
 
 def answer_of(question: Question, output: Tensor, data: bytes) -> int:
     """Return the answer in the bytes of an output: a bin, or the first place of the maximum."""
-    numbers = unpack(f"<{output.size}{FORMATS[output.kind]}", data)
+    numbers: tuple[int, ...] = unpack(f"<{output.size}{FORMATS[output.kind]}", data)
     if not isinstance(question, Binary):
         return numbers.index(max(numbers))
     low, high = int(question.low), int(question.high)

@@ -15,7 +15,7 @@ from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, BlockNumber, SlotNumber
 from runtime.frame.traits import Stalls
 from runtime.pallets.facilities.types import Kind
-from runtime.pallets.jobs.types import MAX_ITEMS as PART_ITEMS
+from runtime.pallets.jobs.types import MAX_ITEMS as JOB_ITEMS
 from runtime.pallets.jobs.types import Job
 from runtime.pallets.models.types import ModelRecord
 from runtime.pallets.providers.types import Endpoints
@@ -23,6 +23,7 @@ from runtime.pallets.receipts.types import Receipt
 from runtime.pallets.tokenomics.traits import HeldBurns, HeldPayments
 
 MAX_ITEMS: Final = 1 << 20
+PART_ITEMS: Final = JOB_ITEMS
 MAX_PARTS: Final = MAX_ITEMS // PART_ITEMS
 MAX_CLASSES: Final = 16
 BINS: Final = 256

@@ -311,7 +311,7 @@ def test_only_a_final_receipt_of_the_model_and_the_inputs_counts(
     runtime.clock.slot = 5
     measured = Measured(runtime)
     args = measured.args()
-    args["job"] = runtime.finished_job(measured.outputs, **other)
+    args["job"] = runtime.finished_job(measured.outputs, other=other)
     assert isinstance(runtime.tried(REPORTER, "report", **args), error)
     assert runtime.held(REPORTER) == 0
     args["job"] = runtime.finished_job(measured.outputs)
@@ -330,7 +330,7 @@ def test_a_provider_of_the_operator_of_an_owner_does_not_count(
 def test_samples_of_256_items_are_enough(runtime: EvaluationRuntime) -> None:
     measured = Measured(runtime, items=256)
     args = measured.args()
-    args["job"] = runtime.finished_job(measured.outputs, check=Check.Sampled)
+    args["job"] = runtime.finished_job(measured.outputs, other={"check": Check.Sampled})
     runtime.do(REPORTER, "report", **args)
 
 
