@@ -27,7 +27,7 @@ from btt_chain.work.tensors import RECORD_TAIL, ROW_TAIL, Kind, RowTail, Tensor
 ROOT_BYTES: Final = 32
 
 
-_FORMATS: Final[Mapping[Kind, str]] = {
+FORMATS: Final[Mapping[Kind, str]] = {
     Kind.I8: "b", Kind.U8: "B", Kind.I32: "i", Kind.I16: "h", Kind.D8: "b", Kind.D16: "h",
 }  # fmt: skip
 """Formats of elements for `struct`."""
@@ -94,7 +94,7 @@ class _Inputs:
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
         shape = self._graph.tensor(tensor)
         raw = self._reader.activation(tensor, shape.offset(start), length * shape.kind.width)
-        return unpack(f"<{length}{_FORMATS[shape.kind]}", raw)
+        return unpack(f"<{length}{FORMATS[shape.kind]}", raw)
 
     def scale(self, tensor: int, row: int) -> RowScale:
         scale = self._tail(tensor, row).scale
@@ -122,7 +122,7 @@ class _Inputs:
 
     def number(self, row: int, at: int, kind: Kind) -> int:
         """Return number `at` of a record that holds nothing but numbers of one kind."""
-        (value,) = unpack_from(f"<{_FORMATS[kind]}", self._reader.record(row), at * kind.width)
+        (value,) = unpack_from(f"<{FORMATS[kind]}", self._reader.record(row), at * kind.width)
         return int(value)
 
     def split_record(self, row: int, tail: int) -> tuple[Sequence[int], bytes]:

@@ -1,4 +1,4 @@
-"""Checks of referrals and of the roots of health records: I44, I47."""
+"""Checks of referrals, of the roots of health records, and of evaluations: I44, I47, I54."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from runtime.audits.holds import values_of
 from runtime.audits.incentives import incentives
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
+from runtime.pallets.evaluation.pallet import Evaluation
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import Facility, FacilityState, Kind
 from runtime.pallets.health_records.pallet import HealthRecords
@@ -59,7 +60,7 @@ def roots(audited: AuditedState) -> Iterator[Finding]:
 
 
 def holds(runtime: Work) -> Iterator[HoldRecord]:
-    """Yield the expected holds of facilities, referrals and custodians of health records."""
+    """Yield the expected holds of the pallets of care."""
     registry = runtime.pallet(Facilities)
     for who, facility in registry.facilities.items():
         yield who, registry.reason, int(facility.bond)
@@ -72,6 +73,11 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
         yield who, records.custodians.reason, int(custodian.bond)
     for demand in dict(records.promises.demands.items()).values():
         yield demand.by, records.promises.reason, int(demand.deposit)
+    evaluation = runtime.pallet(Evaluation)
+    for labelled in values_of(evaluation.sets):
+        yield labelled.owner, evaluation.set_reason, int(labelled.bond)
+    for report in dict(evaluation.reports.items()).values():
+        yield report.reporter, evaluation.report_reason, int(evaluation.report_bond)
 
 
 def facilities(audited: AuditedState) -> Iterator[Finding]:
@@ -113,4 +119,25 @@ def hospitals(audited: AuditedState, active: dict[bytes, int]) -> Iterator[Findi
         yield Finding("I48", f"{tally.bonds} planck of bonds added up, hospitals have {bonds}")
 
 
-AUDIT = FeatureAudit(checks=(facilities, incentives, referrals, roots), holds=holds)
+def evaluations(audited: AuditedState) -> Iterator[Finding]:
+    """Check I54: runs have their reports, as many items counted, and are counted by their sets."""
+    pallet = audited.runtime.pallet(Evaluation)
+    runs, sets = dict(pallet.runs.items()), dict(pallet.sets.items())
+    parts = dict.fromkeys(runs, 0)
+    items = dict.fromkeys(runs, 0)
+    for number, part in dict(pallet.reports.items()):
+        if number not in runs:
+            yield Finding("I54", f"a report of run {number}, which is not open")
+            continue
+        parts[number] += 1
+        items[number] += runs[number].items_of(int(part))
+    for number, run in runs.items():
+        if (parts[number], items[number]) != (int(run.reported), sum(map(int, run.counts))):
+            yield Finding("I54", f"run {number}: {parts[number]} reports of {items[number]} items")
+    for id, labelled in sets.items():
+        found = sum(run.set == id for run in runs.values())
+        if found != labelled.runs or labelled.revoked == bool(labelled.bond):
+            yield Finding("I54", f"set {id.hex()}: {found} runs, {labelled.bond} planck of bond")
+
+
+AUDIT = FeatureAudit(checks=(evaluations, facilities, incentives, referrals, roots), holds=holds)

@@ -10,6 +10,7 @@ from runtime.features.governance import Governance
 from runtime.features.payments import Payments
 from runtime.frame import Reason
 from runtime.pallets.chambers.types import FacilityBonds
+from runtime.pallets.evaluation.pallet import Evaluation
 from runtime.pallets.facilities.api import FACILITY_APIS
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.health_records.api import HEALTH_RECORD_APIS
@@ -78,6 +79,17 @@ class Care(
             slot_ms=params.slot_ms, currency=self.balances, fees=self.tokenomics,
             facilities=self.facilities, moments=self.babe, system=self.system,
             technical=technical, params_origin=parameters))
+
+    @stage(160)
+    def add_evaluation(self, params: RuntimeParams) -> None:
+        """Add the measurement of models on labelled sets."""
+        day = params.day_slots
+        self.evaluation = self.add(67, Evaluation(
+            report_slots=u32(30 * day), dispute_slots=u32(day), again_slots=u32(90 * day),
+            leave_slots=u32(28 * day), currency=self.balances, payer=self.tokenomics,
+            clock=self.babe, operators=self.identity, registry=self.facilities,
+            models=self.models, jobs=self.jobs.deliveries, receipts=self.receipts,
+            technical=ensure_decided(Decision.Technical)))
     # fmt: on
 
     def connect(self) -> None:

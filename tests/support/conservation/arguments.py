@@ -28,6 +28,7 @@ from runtime.frame.call import Dispatchable
 from runtime.pallets.asset_registry import types as asset_registry
 from runtime.pallets.authorities.types import LOWEST_MINIMUM
 from runtime.pallets.conviction_voting.types import Split, SplitAbstain, Standard, Vote
+from runtime.pallets.evaluation import types as evaluation
 from runtime.pallets.exchange import types as exchange
 from runtime.pallets.facilities.types import Bonds
 from runtime.pallets.health_records import types as health_records
@@ -380,6 +381,12 @@ RULES: Final[dict[str, RuleOf]] = {
     "promise": care.promise,
     "first": care.promise,
     "second": care.promise,
+    # Evaluation
+    "Evaluation.items": lambda c: u32(c.one_of((0, 2, 2, 2, 3))),
+    "question": lambda c: c.one_of((evaluation.Classes(u8(4)), evaluation.Classes(u8(1)))),
+    "parts": lambda c: [evaluation.SetPart(NO_HASH, H256(bytes([c.one_of(range(9))]) * 32))],
+    "set": lambda c: c.one_of([*[id for id, _ in c.runtime.evaluation.sets.items()], NO_HASH]),
+    "run": lambda c: u32(c.one_of((0, 0, 1, 2))),
     # PayFi, Oracle
     "category": lambda c: u16(5912),
     "currency": lambda c: c.one_of((b"BTT", b"BTT", b"BTT", b"CNY", b"XAU")),

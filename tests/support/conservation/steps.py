@@ -35,7 +35,7 @@ def next_step(c: Chooser, *, trade: bool) -> Step:
     """Return a step that continues a sequence of steps, or begins one."""
     parts = [_grants, _grants, _payments, _releases, _stakes]
     if trade:
-        parts = [_work, _work, _assets, _vaults, _decisions, _facilities, _prices, _care]
+        parts = [_work, _work, _assets, _vaults, _decisions, _facilities, _prices, _care, _sets]
     return c.one_of(list(c.one_of(parts)(c)))
 
 
@@ -147,6 +147,20 @@ def _care(c: Chooser) -> Iterator[Step]:
         yield custodian, "HealthRecords.answer", {}
     for call in ("report_omission", "report_double", "demand", "settle_demand"):
         yield who, f"HealthRecords.{call}", {}
+
+
+def _sets(c: Chooser) -> Iterator[Step]:
+    pallet, models = c.runtime.evaluation, c.runtime.models.models
+    for who in (*dict(c.runtime.facilities.facilities.items()), c.one_of(KNOWN)):
+        yield who, "Evaluation.add_set", {}
+    for id, labelled in pallet.sets.items():
+        for model, record in models.items():
+            yield record.owner, "Evaluation.request", {"model": model, "set": id}
+        for name in ("retire_set", "remove_set"):
+            yield labelled.owner, f"Evaluation.{name}", {"set": id}
+        yield None, "Evaluation.revoke_set", {"set": id}
+    for run in dict(pallet.runs.items()):
+        yield c.one_of(KNOWN), "Evaluation.finish", {"run": run}
 
 
 def _prices(c: Chooser) -> Iterator[Step]:

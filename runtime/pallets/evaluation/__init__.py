@@ -1,0 +1,1 @@
+"""Evaluation: accuracy of models, measured on labelled sets by finished jobs."""
