@@ -170,7 +170,8 @@ def _of_floats(
     _chart(options, comparison.picture())
     document = {"remarks": list(imported.remarks), "comparison": comparison.as_json()}
     report = ImportReport(imported.remarks, comparison.lines(), document)
-    return Done(Package(imported.quantised.model, preparation), report)
+    package = Package(imported.quantised.model, preparation, comparison.measured())
+    return Done(package, report)
 
 
 def _chart(options: ImportOptions, picture: str) -> None:

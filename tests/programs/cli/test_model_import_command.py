@@ -60,6 +60,29 @@ def test_a_float_model_becomes_a_package_that_runs(folder: Path) -> None:
     np.save(folder / "packed.npy", packed)
     inputs = read([folder / "packed.npy"], package.manifest, package.preparation)
     assert Executor(package.model).run(*inputs.elements).outputs[0].shape == (40, 3)
+    assert package.agreement is not None
+    shown = CliRunner().invoke(program, ["model", "show", str(out), "--json"])
+    assert json.loads(shown.stdout)["agreement"] == report["agreement"]
+    assert report["agreement"] == package.agreement.as_json()
+    floats, labels = report["agreement"]["outputs"]
+    output = comparison["outputs"][0]
+    assert (floats["decisions"], floats["equal"]) == (40, output["equal"])
+    assert labels["equal"] == round(output["accuracy"][1] * 40)
+    assert [(row["class"], row["decisions"]) for row in labels["byClass"]] == [(0, 20), (2, 20)]
+    in_words = CliRunner().invoke(program, ["model", "show", str(out)]).stdout
+    assert "agreement     40 items" in in_words
+    assert "output 0, labels: by class a: " in in_words
+
+
+def test_labels_that_are_not_counted_from_zero_are_refused(folder: Path) -> None:
+    (folder / "labels.csv").write_text("1\n" * 20 + "3\n" * 20)
+    result = run(
+        folder / "net.onnx", "--calibrate", folder / "calibration", "--compare", folder / "test",
+        "--labels", folder / "labels.csv", "--ranges", "minmax", "-o", folder / "net.btt",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "40 labels from 1 to 3, but the outputs have 40 of 3 classes" in result.stderr
+    assert not (folder / "net.btt").exists()
 
 
 def test_the_report_says_that_calibration_items_are_not_independent(folder: Path) -> None:
