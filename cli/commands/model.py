@@ -102,12 +102,12 @@ model = Group("model", help="Import models, register them, look at them.")
     help="How ranges of 8-bit tensors are chosen; by default the best is measured.",
 )
 @click.option(
-    "--least", type=click.FloatRange(0, 1), default=0.98, show_default=True,
+    "--least", type=click.FloatRange(0, 1), show_default="0.98",
     help="Least share of decisions that must equal those of the float model.",
 )  # fmt: skip
 @click.option("--accept-loss", is_flag=True, help="Write the package even with less agreement.")
 @click.option(
-    "--budget", default="20%", show_default=True, metavar="PERCENT",
+    "--budget", show_default="20%", metavar="PERCENT",
     help="Growth of the multiplications that tensors of 16 bits may cost, where 8 lose too much.",
 )  # fmt: skip
 @click.option(

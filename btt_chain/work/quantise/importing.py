@@ -29,6 +29,10 @@ from btt_chain.work.quantise.ranges import (
 from btt_chain.work.quantise.sensitivity import widening, within_budget
 from btt_chain.work.quantise.steps import Plan
 
+LEAST: Final = 0.98
+"""Least share of equal decisions unless the caller says another one."""
+BUDGET: Final = 0.2
+"""Growth of the multiplications for 16 bits unless the caller says another one."""
 HELD_BACK: Final = 3
 """Every third calibration item is not used for the numbers, but to choose between them."""
 
@@ -52,8 +56,8 @@ class Settings:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     method: str | None = None
     """One of `METHODS`; None measures all."""
-    least: float = 0.98
-    budget: float = 0.2
+    least: float = LEAST
+    budget: float = BUDGET
     """Growth of the multiplications that 16-bit tensors may cost."""
     accept_loss: bool = False
 

@@ -14,6 +14,9 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'
 from btt_chain.work.execute import Executor
 from btt_chain.work.inputs.files import read
 from btt_chain.work.package import load
+from btt_chain.work.quantise.importing import BUDGET, LEAST
+from cli.commands.model import import_
+from cli.commands.model_import import NEEDS, flag
 from cli.program import program
 from unit.work.float_nets import Net, items
 
@@ -148,15 +151,59 @@ def test_a_refusal_names_the_file(folder: Path) -> None:
     assert not (folder / "net.btt").exists()
 
 
+COMPLETE = {
+    "--calibrate": ["test"], "--compare": ["test"], "--labels": ["labels.csv"],
+    "--shape": ["x=1x3x8x8"], "--ranges": ["minmax"], "--least": ["0"], "--accept-loss": [],
+    "--budget": ["0%"], "--chart": ["net.svg"],
+}  # fmt: skip
+"""All options that need another one, and --calibrate, with a value each."""
+ALONE = {"--output", "--prepare", "--calibrate", "--json", "--help"}
+NEEDED = {name: "--calibrate" for name in COMPLETE if name not in ALONE} | {"--labels": "--compare"}
+
+
+def test_every_option_of_an_import_stands_alone_or_needs_another() -> None:
+    names = {param.opts[-1] for param in import_.params if param.opts[-1].startswith("--")}
+    assert names - ALONE == set(NEEDED)
+    assert {flag(name): flag(needed) for name, needed in NEEDS.items()} == NEEDED
+
+
+def test_the_shown_defaults_are_those_of_the_import() -> None:
+    shown = {param.name: getattr(param, "show_default", None) for param in import_.params}
+    assert shown["least"] == str(LEAST)
+    assert shown["budget"] == f"{BUDGET:.0%}"
+
+
+@pytest.mark.parametrize("option", NEEDED)
+def test_an_option_is_refused_without_the_one_that_it_needs(
+    option: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    others = ["--calibrate", "test"] if NEEDED[option] == "--compare" else []
+    result = run("net.onnx", *others, option, *COMPLETE[option], "-o", "net.btt")
+
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if option in line]
+    assert f"{NEEDED[option]} DIR" in line
+    assert not (folder / "net.btt").exists()
+    assert not (folder / "net.svg").exists()
+
+
+def test_all_options_of_an_import_go_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "labels.csv").write_text("0\n" * 40)
+    words = [word for option, value in COMPLETE.items() for word in (option, *value)]
+    result = run("net.onnx", *words, "-o", "net.btt")
+    assert result.exit_code == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--compare", "test"], "a float model needs --calibrate"),
-        (["--accept-loss"], "a float model needs --calibrate"),
-        (["--ranges", "minmax"], "a float model needs --calibrate"),
-        (["--calibrate", "test", "--labels", "labels.csv"], "--labels are those of the items of"),
         (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),
+        (["--calibrate", "test", "--shape", "x=1", "--shape", "x=2"], "of x is given twice"),
         (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
     ],
 )
