@@ -3,10 +3,11 @@
     "BTTMODEL" | version u16 | length of the header u32 | header, SCALE | SHA-256 of all before
     | records of the first node that has constants | of the next | ...
 
-The header is a manifest and the preparation of its inputs. The manifest determines the number of
-bytes of the records, and its roots their content. The preparation is a convenience for the holder
-of the file: the chain has the manifest only, and the root of the prepared inputs. Packages are
-untrusted: every length is checked before it is used.
+The header is a manifest, the preparation of its inputs, and the agreement that the import of a
+float model measured. The manifest determines the number of bytes of the records, and its roots
+their content. The rest is a convenience for the holder of the file: the chain has the manifest, the
+hash of the preparation and the root of the prepared inputs only. Packages are untrusted: every
+length is checked before it is used.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from btt_chain.primitives.files import writing
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
 from btt_chain.work.admission import MAX_WEIGHT_BYTES
+from btt_chain.work.agreement import MeasuredAgreement
 from btt_chain.work.errors import ModelRefused, WorkError
 from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.model import Bytes2D, Float32s, Model, scale_bits
@@ -33,7 +35,7 @@ from btt_chain.work.shapes import check_manifest
 from btt_chain.work.tensors import Binary32
 
 MAGIC: Final = b"BTTMODEL"
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_MANIFEST: Final = 64 * 1024
 """Maximum bytes of a manifest on the chain."""
 MAX_HEADER: Final = 256 * 1024
@@ -208,14 +210,17 @@ class Header:
 
     manifest: Manifest
     preparation: Preparation
+    agreement: MeasuredAgreement | None
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A model and the preparation of its inputs; `check` runs when one is written or read."""
+    """A model and what its holder knows; `check` runs when one is written or read."""
 
     model: Model
     preparation: Preparation = field(default_factory=Preparation)
+    agreement: MeasuredAgreement | None = None
+    """Measured by the import of a float model, by the word of who made the package."""
 
     @property
     def manifest(self) -> Manifest:
@@ -230,18 +235,23 @@ class Package:
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the file, piece by piece; PackageRefused if they would be too many."""
-        check(self.manifest, self.preparation)
-        yield _head(Header(self.manifest, self.preparation))
+        header = Header(self.manifest, self.preparation, self.agreement)
+        check(header)
+        yield _head(header)
         for number in sorted(self.model.records):
             yield self.model.records[number].tobytes()
 
 
-def check(manifest: Manifest, preparation: Preparation) -> None:
-    """Raise ModelRefused or PackageRefused unless the preparation makes the manifest's inputs."""
+def check(header: Header) -> None:
+    """Raise ModelRefused or PackageRefused unless a header fits the graph of its manifest."""
+    manifest, preparation = header.manifest, header.preparation
     check_manifest(manifest)
     size = len(codec(Manifest).encode(manifest))
     if size > MAX_MANIFEST:
         raise PackageRefused(f"the manifest has {size} bytes, the chain takes {MAX_MANIFEST}")
+    measured = header.agreement
+    if measured is not None and (why := measured.fault(len(manifest.graph.made))) is not None:
+        raise PackageRefused(f"the measured agreement: {why}: import the ONNX file again")
     dims, outputs = manifest.graph.inputs[0].dims, manifest.graph.made[0].dims
     for name in ("offset", "divisor"):
         numbers = floats(getattr(preparation, name))
@@ -323,7 +333,8 @@ def _read(source: BinaryIO, size: int) -> Package:
         number: np.frombuffer(source.read(layout.nbytes), np.uint8).reshape(layout.rows, layout.row)
         for number, layout in layouts.items()
     }
-    return Package(Model(header.manifest, records), header.preparation)
+    model = Model(header.manifest, records)
+    return Package(model, header.preparation, header.agreement)
 
 
 def _header(source: BinaryIO) -> Header:
@@ -347,5 +358,5 @@ def _header(source: BinaryIO) -> Header:
         header = codec(Header).decode_all(body)
     except DecodeError as reason:
         raise PackageRefused(f"the header cannot be read: {reason}") from None
-    check(header.manifest, header.preparation)
+    check(header)
     return header

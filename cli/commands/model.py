@@ -5,6 +5,7 @@ numpy may be missing: what needs it is imported where it is used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,12 +102,12 @@ model = Group("model", help="Import models, register them, look at them.")
     help="How ranges of 8-bit tensors are chosen; by default the best is measured.",
 )
 @click.option(
-    "--least", type=click.FloatRange(0, 1), default=0.98, show_default=True,
+    "--least", type=click.FloatRange(0, 1), show_default="0.98",
     help="Least share of decisions that must equal those of the float model.",
 )  # fmt: skip
 @click.option("--accept-loss", is_flag=True, help="Write the package even with less agreement.")
 @click.option(
-    "--budget", default="20%", show_default=True, metavar="PERCENT",
+    "--budget", show_default="20%", metavar="PERCENT",
     help="Growth of the multiplications that tensors of 16 bits may cost, where 8 lose too much.",
 )  # fmt: skip
 @click.option(
@@ -372,7 +373,11 @@ def _print_header(
     schema = to_hex(package.schema)
     if as_json:
         document: dict[str, object] = {"model": id, **more, **facts, "schema": schema}
-        document |= {"preparation": package.preparation.as_json()}
+        measured = package.agreement
+        document |= {
+            "preparation": package.preparation.as_json(),
+            "agreement": None if measured is None else measured.as_json(),
+        }
         if report is not None:
             document["import"] = report.document
         show.document(document)
@@ -391,10 +396,22 @@ def _print_header(
             "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
             f"{facts['largestProofBytes']:_}",
             "inputs": f"{source}labels: {', '.join(package.preparation.labels) or 'none'}",
-            **({} if report is None else {"import": report.remarks, "agreement": report.agreement}),
+            **_agreement_lines(package, report),
             "preparation": schema,
         }
     )
+
+
+def _agreement_lines(
+    package: Package, report: ImportReport | None
+) -> Mapping[str, str | Sequence[str]]:
+    """Return the report of an import that just ended, else what the package keeps of it."""
+    if report is not None:
+        return {"import": report.remarks, "agreement": report.agreement}
+    measured = package.agreement
+    if measured is None:
+        return {"agreement": "not measured"}
+    return {"agreement": measured.lines(package.preparation.labels)}
 
 
 def _shape(tensor: Tensor) -> str:

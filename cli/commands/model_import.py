@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,10 +17,26 @@ from btt_chain.work.errors import WorkError
 from btt_chain.work.onnx_import import load
 from btt_chain.work.package import Package, Preparation, read_preparation, save
 from btt_chain.work.quantise.floats import is_quantised
-from btt_chain.work.quantise.importing import Importer, LossTooLarge, Settings
+from btt_chain.work.quantise.importing import BUDGET, LEAST, Importer, LossTooLarge, Settings
 from btt_chain.work.quantise.items import read_labels
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
+
+NEEDS: Final[Mapping[str, str]] = {
+    "compare": "calibrate",
+    "labels": "compare",
+    "shapes": "calibrate",
+    "ranges": "calibrate",
+    "least": "calibrate",
+    "accept_loss": "calibrate",
+    "budget": "calibrate",
+    "chart": "calibrate",
+}
+"""Options that are refused without another one, by the names of their parameters."""
+REASONS: Final[Mapping[str, str]] = {
+    "calibrate": "is for float models, which need --calibrate DIR",
+    "compare": "are those of the items of --compare DIR",
+}
 
 
 class LossRefused(click.ClickException):
@@ -42,23 +59,32 @@ class ImportOptions:
     @classmethod
     def of(cls, options: Mapping[str, object]) -> ImportOptions:
         """Return the options of a command line. Raises Mistyped."""
+        given = {name for name, value in options.items() if is_given(value)}
+        for name, needed in NEEDS.items():
+            if name in given and needed not in given:
+                raise Mistyped(f"{flag(name)} {REASONS[needed]}: give that, too")
         files = [_path(options, name) for name in ("prepare", "calibrate", "compare", "labels")]
         prepare, calibrate, compare, labels = files
         chart, shapes = _path(options, "chart"), options["shapes"]
-        of_floats = (compare, labels, chart, shapes, options["ranges"], options["accept_loss"])
-        if calibrate is None and any(of_floats):
-            raise Mistyped("a float model needs --calibrate; the other options go with it")
-        if labels is not None and compare is None:
-            raise Mistyped("--labels are those of the items of --compare: give that, too")
-        method, least = options["ranges"], options["least"]
+        method, least, budget = options["ranges"], options["least"], options["budget"]
         settings = Settings(
             shapes_of(shapes if isinstance(shapes, tuple) else ()),
             method if isinstance(method, str) else None,
-            least if isinstance(least, float) else 0.0,
-            share_of(str(options["budget"])),
+            least if isinstance(least, float) else LEAST,
+            share_of(str(budget)) if budget is not None else BUDGET,
             bool(options["accept_loss"]),
         )
         return cls(prepare, calibrate, compare, labels, chart, settings)
+
+
+def is_given(value: object) -> bool:
+    """Return True if an option was typed: 0 is a value, too."""
+    return value is not None and value is not False and value != ()
+
+
+def flag(name: str) -> str:
+    """Return an option as it is typed, from the name of its parameter."""
+    return {"shapes": "--shape"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def _path(options: Mapping[str, object], name: str) -> Path | None:
@@ -74,6 +100,8 @@ def shapes_of(texts: Sequence[str]) -> dict[str, list[int]]:
         parts = sizes.lower().split("x")
         if not name or not all(part.isdecimal() and int(part) > 0 for part in parts):
             raise Mistyped(f"--shape {text}: write it as NAME=1x3x224x224")
+        if name in shapes:
+            raise Mistyped(f"--shape {text}: the shape of {name} is given twice")
         shapes[name] = [int(part) for part in parts]
     return shapes
 
@@ -170,7 +198,8 @@ def _of_floats(
     _chart(options, comparison.picture())
     document = {"remarks": list(imported.remarks), "comparison": comparison.as_json()}
     report = ImportReport(imported.remarks, comparison.lines(), document)
-    return Done(Package(imported.quantised.model, preparation), report)
+    package = Package(imported.quantised.model, preparation, comparison.measured())
+    return Done(package, report)
 
 
 def _chart(options: ImportOptions, picture: str) -> None:

@@ -15,10 +15,20 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from btt_chain.scale import u8, u32, u64
+from btt_chain.work.agreement import (
+    MAX_CLASSES,
+    ClassAgreement,
+    MeasuredAgreement,
+    OutputAgreement,
+    Reference,
+    items_in_words,
+)
 from btt_chain.work.execute import Executor
+from btt_chain.work.ids import PPM
 from btt_chain.work.model import Float64s, Int64s, real_outputs
 from btt_chain.work.quantise.emitter import Quantised
-from btt_chain.work.quantise.endings import applied, decisions
+from btt_chain.work.quantise.endings import applied, class_count, decisions
 from btt_chain.work.quantise.floats import Array, Feeds, Runner
 from btt_chain.work.quantise.steps import Ending, Plan
 
@@ -51,14 +61,29 @@ class Agreement:
     """Number of decisions and of equal ones, by the class of the float model."""
     margins: Sequence[float]
     """Distances of the float model's best two scores in changed decisions, the largest first."""
-    accuracy: tuple[float, float] | None = None
-    """Accuracy of the float model and of the integers, if there are labels."""
+    by_label: Mapping[int, tuple[int, int, int]] | None = None
+    """Number of decisions, and of those of the float model and the integers that are right."""
     auc: tuple[float, float] | None = None
 
     @property
     def share(self) -> float:
         """The share of equal decisions."""
         return self.equal / self.decided
+
+    @property
+    def right(self) -> tuple[int, int] | None:
+        """Number of right decisions of the float model and of the integers, if there are labels."""
+        if self.by_label is None:
+            return None
+        _, floats, integers = map(sum, zip(*self.by_label.values(), strict=True))
+        return floats, integers
+
+    @property
+    def accuracy(self) -> tuple[float, float] | None:
+        """The accuracy of the float model and of the integers, if there are labels."""
+        if self.right is None:
+            return None
+        return self.right[0] / self.decided, self.right[1] / self.decided
 
     def as_json(self) -> dict[str, object]:
         """Return the agreement as JSON."""
@@ -97,6 +122,24 @@ class Agreement:
             lines.append(f"{self.name}: equal by class {', '.join(parts)}{rest}")
         return lines
 
+    def measured(self, output: int) -> list[OutputAgreement]:
+        """Return the counts for the package: with the float model, then with labels."""
+        dice = None if self.dice is None else u32(int(self.dice * PPM))
+        rows = [OutputAgreement(
+            u8(output), Reference.FloatModel, u64(self.decided), u64(self.equal), dice=dice
+        )]  # fmt: skip
+        if self.by_label is not None and self.right is not None:
+            classes = [
+                ClassAgreement(u32(number), u64(decided), u64(right))
+                for number, (decided, _, right) in sorted(self.by_label.items())
+            ]
+            floats, integers = map(u64, self.right)
+            rows.append(OutputAgreement(
+                u8(output), Reference.Labels, u64(self.decided), integers, floats,
+                classes=classes if len(classes) <= MAX_CLASSES else [],
+            ))  # fmt: skip
+        return rows
+
     def shown_classes(self) -> list[tuple[int, tuple[int, int]]]:
         """Return the classes of a report: of many, those with the smallest shares."""
         worst = sorted(self.by_class.items(), key=lambda pair: pair[1][1] / pair[1][0])
@@ -133,10 +176,15 @@ class Comparison:
 
     def lines(self) -> list[str]:
         """Return the comparison in words."""
-        source = "" if self.independent else " (not independent: the calibration items)"
-        return [f"{self.items} items{source}", *(
+        return [items_in_words(self.items, independent=self.independent), *(
             line for output in self.outputs for line in output.lines()
         )]  # fmt: skip
+
+    def measured(self) -> MeasuredAgreement:
+        """Return the counts for the package."""
+        return MeasuredAgreement(u32(self.items), self.independent, [
+            row for number, output in enumerate(self.outputs) for row in output.measured(number)
+        ])  # fmt: skip
 
     def as_json(self) -> dict[str, object]:
         """Return the comparison as JSON."""
@@ -190,6 +238,12 @@ class _Tally:
     chosen: tuple[list[Array], list[Array]] = field(default_factory=lambda: ([], []))
     scores: tuple[list[Float64s], list[Float64s]] = field(default_factory=lambda: ([], []))
 
+    def fits(self, labels: Labels | None, classes: int) -> bool:
+        """Return True if there is a label for each decision, and each is one of the classes."""
+        if labels is None or labels.size != self.decided:
+            return False
+        return bool(labels.min() >= 0 and labels.max() < classes)
+
 
 def compared(
     quantised: Quantised,
@@ -217,10 +271,11 @@ def compared(
                 chosen = _count(tally, plan.endings[number], found, real, axis)
                 if labels is not None:
                     _keep(tally, plan.endings[number], chosen, (real, found))
-    agreements = [
-        _agreement(name, tally, plan.endings[number], plan.shapes[plan.outputs[number]], labels)
-        for number, (name, tally) in enumerate(zip(plan.results, tallies, strict=True))
-    ]
+    agreements: list[Agreement] = []
+    for number, (name, tally) in enumerate(zip(plan.results, tallies, strict=True)):
+        ending, shape = plan.endings[number], plan.shapes[plan.outputs[number]]
+        own = labels if tally.fits(labels, class_count(ending, shape, axes[number])) else None
+        agreements.append(_agreement(name, tally, ending, shape, own))
     return Comparison(len(items), independent, agreements)
 
 
@@ -285,12 +340,11 @@ def _agreement(
     binary = set(tally.classes) | set(tally.found) <= {0, 1}
     masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
     classes = sorted(tally.classes)
-    accuracy: tuple[float, float] | None = None
+    by_label: dict[int, tuple[int, int, int]] | None = None
     auc: tuple[float, float] | None = None
-    if labels is not None and labels.size == tally.decided:
+    if labels is not None:
         flat = labels.reshape(-1)
-        hits = [float((np.concatenate(chosen) == flat).mean()) for chosen in tally.chosen]
-        accuracy = hits[0], hits[1]
+        by_label = _by_label(flat, tally.chosen)
         areas = [area(np.stack(scores), ending, flat) for scores in tally.scores]
         if areas[0] is not None and areas[1] is not None:
             auc = areas[0], areas[1]
@@ -304,9 +358,22 @@ def _agreement(
         relative_error=tally.total / max(tally.size, MIN_SIZE),
         by_class={key: (tally.classes[key], tally.same[key]) for key in classes},
         margins=sorted(tally.margins, reverse=True),
-        accuracy=accuracy,
+        by_label=by_label,
         auc=auc,
     )
+
+
+def _by_label(
+    labels: Labels, chosen: tuple[list[Array], list[Array]]
+) -> dict[int, tuple[int, int, int]]:
+    """Return the items of each class, and how many of them each model decides rightly."""
+    floats, integers = (np.concatenate(decided) == labels for decided in chosen)
+    counts: dict[int, tuple[int, int, int]] = {}
+    for key in np.unique(labels).tolist():
+        of_class = labels == key
+        right = [int(np.count_nonzero(of_class & each)) for each in (floats, integers)]
+        counts[key] = int(np.count_nonzero(of_class)), right[0], right[1]
+    return counts
 
 
 def _dice(tally: _Tally) -> float:

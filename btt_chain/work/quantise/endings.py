@@ -92,3 +92,11 @@ def decisions(ending: Ending | None, values: Float64s, axis: int | None) -> Arra
     if at is None or values.shape[at] == 1:
         return (values > 0).astype(np.int64)
     return np.asarray(values.argmax(at))
+
+
+def class_count(ending: Ending | None, shape: tuple[int, ...], axis: int | None) -> int:
+    """Return the number of classes that `decisions` chooses from, for an output of a shape."""
+    at = axis if ending is None else ending.axis
+    if at is None or shape[at] == 1 or (ending is not None and ending.kind == "Sigmoid"):
+        return 2
+    return shape[at]

@@ -13,6 +13,7 @@ from btt_chain.work.quantise.compare import MIN_DICE, Comparison, Labels, compar
 from btt_chain.work.quantise.correction import channel_means, corrections_of
 from btt_chain.work.quantise.emit import emitted
 from btt_chain.work.quantise.emitter import Corrections, Port, Quantised, sequence
+from btt_chain.work.quantise.endings import class_count
 from btt_chain.work.quantise.floats import Array, Feeds, FloatGraph, float_graph, runner
 from btt_chain.work.quantise.folding import fold
 from btt_chain.work.quantise.items import check_calibration, read_folder
@@ -28,6 +29,10 @@ from btt_chain.work.quantise.ranges import (
 from btt_chain.work.quantise.sensitivity import widening, within_budget
 from btt_chain.work.quantise.steps import Plan
 
+LEAST: Final = 0.98
+"""Least share of equal decisions unless the caller says another one."""
+BUDGET: Final = 0.2
+"""Growth of the multiplications for 16 bits unless the caller says another one."""
 HELD_BACK: Final = 3
 """Every third calibration item is not used for the numbers, but to choose between them."""
 
@@ -51,8 +56,8 @@ class Settings:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     method: str | None = None
     """One of `METHODS`; None measures all."""
-    least: float = 0.98
-    budget: float = 0.2
+    least: float = LEAST
+    budget: float = BUDGET
     """Growth of the multiplications that 16-bit tensors may cost."""
     accept_loss: bool = False
 
@@ -160,10 +165,24 @@ class Importer:
         if not comparison.passes(self.settings.least) and not self.settings.accept_loss:
             raise LossTooLarge(comparison, self.settings.least)
         if labels is not None and all(output.accuracy is None for output in comparison.outputs):
-            counts = ", ".join(str(output.decided) for output in comparison.outputs)
-            raise InputRefused(f"{labels.size} labels, but the outputs have {counts} decisions")
+            raise InputRefused(self._no_output_of(labels, comparison, best.quantised))
         remarks = self._remarks(candidates, best, widened)
         return Imported(best.quantised, self.plan, self.graph, remarks, comparison)
+
+    def _no_output_of(self, labels: Labels, comparison: Comparison, quantised: Quantised) -> str:
+        """Return why labels are those of no output."""
+        plan = self.plan
+        kinds = [
+            f"{output.decided} of {class_count(ending, plan.shapes[name], axis)} classes"
+            for number, (output, ending, name) in enumerate(
+                zip(comparison.outputs, plan.endings, plan.outputs, strict=True)
+            )
+            for axis in [quantised.class_axis(plan, number)]
+        ]
+        return (
+            f"{labels.size} labels from {labels.min()} to {labels.max()}, but the outputs have "
+            f"{', '.join(kinds)}: give one label for each decision, classes counted from 0"
+        )
 
     def _observed(self, calibration: Sequence[Feeds]) -> Observed:
         """Execute the float model over the calibration items."""

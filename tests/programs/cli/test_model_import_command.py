@@ -14,6 +14,9 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'
 from btt_chain.work.execute import Executor
 from btt_chain.work.inputs.files import read
 from btt_chain.work.package import load
+from btt_chain.work.quantise.importing import BUDGET, LEAST
+from cli.commands.model import import_
+from cli.commands.model_import import NEEDS, flag
 from cli.program import program
 from unit.work.float_nets import Net, items
 
@@ -60,6 +63,29 @@ def test_a_float_model_becomes_a_package_that_runs(folder: Path) -> None:
     np.save(folder / "packed.npy", packed)
     inputs = read([folder / "packed.npy"], package.manifest, package.preparation)
     assert Executor(package.model).run(*inputs.elements).outputs[0].shape == (40, 3)
+    assert package.agreement is not None
+    shown = CliRunner().invoke(program, ["model", "show", str(out), "--json"])
+    assert json.loads(shown.stdout)["agreement"] == report["agreement"]
+    assert report["agreement"] == package.agreement.as_json()
+    floats, labels = report["agreement"]["outputs"]
+    output = comparison["outputs"][0]
+    assert (floats["decisions"], floats["equal"]) == (40, output["equal"])
+    assert labels["equal"] == round(output["accuracy"][1] * 40)
+    assert [(row["class"], row["decisions"]) for row in labels["byClass"]] == [(0, 20), (2, 20)]
+    in_words = CliRunner().invoke(program, ["model", "show", str(out)]).stdout
+    assert "agreement     40 items" in in_words
+    assert "output 0, labels: by class a: " in in_words
+
+
+def test_labels_that_are_not_counted_from_zero_are_refused(folder: Path) -> None:
+    (folder / "labels.csv").write_text("1\n" * 20 + "3\n" * 20)
+    result = run(
+        folder / "net.onnx", "--calibrate", folder / "calibration", "--compare", folder / "test",
+        "--labels", folder / "labels.csv", "--ranges", "minmax", "-o", folder / "net.btt",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "40 labels from 1 to 3, but the outputs have 40 of 3 classes" in result.stderr
+    assert not (folder / "net.btt").exists()
 
 
 def test_the_report_says_that_calibration_items_are_not_independent(folder: Path) -> None:
@@ -125,15 +151,59 @@ def test_a_refusal_names_the_file(folder: Path) -> None:
     assert not (folder / "net.btt").exists()
 
 
+COMPLETE = {
+    "--calibrate": ["test"], "--compare": ["test"], "--labels": ["labels.csv"],
+    "--shape": ["x=1x3x8x8"], "--ranges": ["minmax"], "--least": ["0"], "--accept-loss": [],
+    "--budget": ["0%"], "--chart": ["net.svg"],
+}  # fmt: skip
+"""All options that need another one, and --calibrate, with a value each."""
+ALONE = {"--output", "--prepare", "--calibrate", "--json", "--help"}
+NEEDED = {name: "--calibrate" for name in COMPLETE if name not in ALONE} | {"--labels": "--compare"}
+
+
+def test_every_option_of_an_import_stands_alone_or_needs_another() -> None:
+    names = {param.opts[-1] for param in import_.params if param.opts[-1].startswith("--")}
+    assert names - ALONE == set(NEEDED)
+    assert {flag(name): flag(needed) for name, needed in NEEDS.items()} == NEEDED
+
+
+def test_the_shown_defaults_are_those_of_the_import() -> None:
+    shown = {param.name: getattr(param, "show_default", None) for param in import_.params}
+    assert shown["least"] == str(LEAST)
+    assert shown["budget"] == f"{BUDGET:.0%}"
+
+
+@pytest.mark.parametrize("option", NEEDED)
+def test_an_option_is_refused_without_the_one_that_it_needs(
+    option: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    others = ["--calibrate", "test"] if NEEDED[option] == "--compare" else []
+    result = run("net.onnx", *others, option, *COMPLETE[option], "-o", "net.btt")
+
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if option in line]
+    assert f"{NEEDED[option]} DIR" in line
+    assert not (folder / "net.btt").exists()
+    assert not (folder / "net.svg").exists()
+
+
+def test_all_options_of_an_import_go_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "labels.csv").write_text("0\n" * 40)
+    words = [word for option, value in COMPLETE.items() for word in (option, *value)]
+    result = run("net.onnx", *words, "-o", "net.btt")
+    assert result.exit_code == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--compare", "test"], "a float model needs --calibrate"),
-        (["--accept-loss"], "a float model needs --calibrate"),
-        (["--ranges", "minmax"], "a float model needs --calibrate"),
-        (["--calibrate", "test", "--labels", "labels.csv"], "--labels are those of the items of"),
         (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),
+        (["--calibrate", "test", "--shape", "x=1", "--shape", "x=2"], "of x is given twice"),
         (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
     ],
 )

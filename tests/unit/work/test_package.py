@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +13,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btt_chain.scale import u32, u64
+from btt_chain.scale import codec, u8, u32, u64
+from btt_chain.work.agreement import (
+    ClassAgreement,
+    MeasuredAgreement,
+    OutputAgreement,
+    Reference,
+    percent,
+    ppm,
+)
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import Model, scale_bits
 from btt_chain.work.package import (
     MAGIC,
+    Header,
     Level,
     Package,
     PackageRefused,
@@ -183,3 +194,99 @@ def test_a_damaged_package_is_refused_in_words(data: st.DataObject) -> None:
 
     with pytest.raises(WorkError):
         loads(RAW[:at] + bytes([byte]) + RAW[at + 1 :])
+
+
+# ---- the measured agreement
+
+FLOATS = OutputAgreement(u8(0), Reference.FloatModel, u64(400), u64(399), dice=u32(999_000))
+LABELS = OutputAgreement(
+    u8(0), Reference.Labels, u64(400), u64(390), u64(391),
+    classes=[ClassAgreement(u32(0), u64(300), u64(295)), ClassAgreement(u32(2), u64(100), u64(95))],
+)  # fmt: skip
+MEASURED = MeasuredAgreement(u32(400), True, [FLOATS, LABELS])
+WITH_AGREEMENT = raw_of(Package(rows_model(), Preparation(labels=["a", "b", "c"]), MEASURED))
+
+
+def with_agreement(agreement: MeasuredAgreement) -> bytes:
+    """Return a package with a digest that fits, whatever the agreement says."""
+    whole = loads(WITH_AGREEMENT)
+    body = codec(Header).encode(Header(whole.manifest, whole.preparation, agreement))
+    head = struct.pack("<8sHI", *struct.unpack("<8sH", WITH_AGREEMENT[:10]), len(body)) + body
+    records = b"".join(record.tobytes() for record in whole.model.records.values())
+    return head + hashlib.sha256(head).digest() + records
+
+
+def test_a_package_keeps_the_agreement_that_was_measured() -> None:
+    found = loads(WITH_AGREEMENT).agreement
+
+    assert found == MEASURED
+    assert with_agreement(MEASURED) == WITH_AGREEMENT
+    assert loads(RAW).agreement is None
+
+
+def test_every_changed_or_missing_byte_of_a_measured_agreement_is_refused() -> None:
+    encoded = codec(MeasuredAgreement).encode(MEASURED)
+    start = WITH_AGREEMENT.index(encoded)
+    for at in range(start, start + len(encoded)):
+        changed = bytes([WITH_AGREEMENT[at] ^ 1])
+        for broken in (
+            WITH_AGREEMENT[:at] + changed + WITH_AGREEMENT[at + 1 :],
+            WITH_AGREEMENT[:at] + WITH_AGREEMENT[at + 1 :],
+            WITH_AGREEMENT[:at],
+        ):
+            with pytest.raises(PackageRefused, match="cut short or damaged"):
+                loads(broken)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "why"),
+    [
+        (replace(MEASURED, items=u32(0)), "has no items"),
+        (replace(MEASURED, outputs=[]), "does not have each of the 1 outputs once"),
+        (replace(MEASURED, outputs=[LABELS]), "does not have each of the 1 outputs once"),
+        (replace(MEASURED, outputs=[LABELS, FLOATS]), "does not have each of the 1 outputs once"),
+        (replace(MEASURED, outputs=[FLOATS, FLOATS]), "does not have each of the 1 outputs once"),
+        (replace(MEASURED, outputs=[FLOATS, replace(LABELS, output=u8(1))]), "each of the 1"),
+        (replace(MEASURED, outputs=[replace(FLOATS, equal=u64(401))]), "more equal decisions"),
+        (replace(MEASURED, outputs=[replace(FLOATS, decisions=u64(0), equal=u64(0))]), "or none"),
+        (replace(MEASURED, outputs=[replace(FLOATS, dice=u32(1_000_001))]), "above 100 %"),
+        (replace(MEASURED, outputs=[FLOATS, replace(LABELS, of_floats=u64(401))]), "above 100 %"),
+        (replace(MEASURED, outputs=[FLOATS, replace(LABELS, equal=u64(391))]), "do not add up"),
+        (
+            replace(MEASURED, outputs=[FLOATS, replace(LABELS, classes=LABELS.classes[::-1])]),
+            "not in order",
+        ),
+    ],
+)
+def test_an_agreement_that_contradicts_itself_is_refused(
+    agreement: MeasuredAgreement, why: str
+) -> None:
+    with pytest.raises(PackageRefused, match=why):
+        loads(with_agreement(agreement))
+    with pytest.raises(PackageRefused, match=why):
+        raw_of(Package(rows_model(), agreement=agreement))
+
+
+def test_an_agreement_is_shown_in_words_and_in_millionths() -> None:
+    document = MEASURED.as_json()
+    assert (document["items"], document["independent"]) == (400, True)
+    floats, labels = MEASURED.outputs
+    assert floats.as_json()["agreementPpm"] == 997_500
+    assert floats.as_json()["dicePpm"] == 999_000
+    assert labels.as_json()["reference"] == "labels"
+    assert labels.as_json()["floatModelPpm"] == 977_500
+    assert labels.as_json()["byClass"] == [
+        {"class": 0, "decisions": 300, "equal": 295, "agreementPpm": 983_333},
+        {"class": 2, "decisions": 100, "equal": 95, "agreementPpm": 950_000},
+    ]
+    assert MEASURED.lines(["a", "b"]) == [
+        "400 items",
+        "output 0, the float model: 399 of 400 decisions equal (99.75%), Dice of the masks 99.90%",
+        "output 0, labels: 390 of 400 decisions equal (97.50%), of the float model 391 (97.75%)",
+        "output 0, labels: by class a: 295/300, 2: 95/100",
+    ]
+
+
+def test_only_equality_is_a_hundred_percent() -> None:
+    assert (ppm(10**9, 10**9), percent(1_000_000)) == (1_000_000, "100.00%")
+    assert (ppm(10**9 - 1, 10**9), percent(999_999)) == (999_999, "99.99%")
