@@ -42,6 +42,8 @@ FIXED_BOUND: Final = 1 << 30
 FIXED_BITS: Final = 46
 """Significant bits of numbers that are multiplied by a mantissa."""
 _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
+_NARROWED: Final = (*range(128), 127, -127, *range(-127, 0))
+"""Elements of 8 bits by rounded ones, -128 to 128: negative places count from the end."""
 
 GATE_BITS: Final = 9
 """Fraction bits of the argument of a gate: it is in 1/512."""
@@ -187,9 +189,10 @@ def row_scale(largest: int, unit: RowScale, peak: int) -> RowScale:
     return RowScale(mantissa, min(max(exponent, -MAX_ROW_EXPONENT - 1), MAX_ROW_EXPONENT))
 
 
-def narrowed(element: int) -> int:
-    """Return an element of 16 bits, of a row with a scale of its own, as one of 8 bits."""
-    return min(max(shifted(element, 8), -127), 127)
+def narrowed(elements: Sequence[int]) -> list[int]:
+    """Return elements of 16 bits, of a row with a scale of its own, over 2^8, halves to even."""
+    # A single expression: a proof may need it for thousands of elements.
+    return [_NARROWED[(element + 127 + (element >> 8 & 1)) >> 8] for element in elements]
 
 
 def fixed_point(number: int, exponent: int) -> int:

@@ -82,13 +82,15 @@ class RowBuilder(Draft):
 
     def arg_max(self, name: str, x: int, columns: Int8s, factors: Int32s) -> int:
         """Add the number of the column with the largest product, times its factor."""
-        # Two records are opened: small leaves, which are hashed once, make a small proof.
-        leaf = 1 << max(columns.shape[1] + RECORD_TAIL - 1, MIN_LEAF_BYTES - 1).bit_length()
-        weights = replace(no_weights(), leaf=u16(min(leaf, LEAF_BYTES)))
+        # One row, two records and one token are opened: small leaves make a small proof.
+        self._set_leaf(x, leaf_of_row(self._tensors[x].row_bytes))
+        weights = replace(no_weights(), leaf=u16(leaf_of_row(columns.shape[1] + RECORD_TAIL)))
         op = ArgMax(u16(x), weights, u32(len(columns)))
         records = records_of_factors(columns, np.zeros(len(columns), np.int32), factors)
         shape = (*self._tensors[x].dims[:-1], 1)
-        return self.node(name, op, Numbers(Kind.I32), shape, records)
+        made = self.node(name, op, Numbers(Kind.I32), shape, records)
+        self._set_leaf(made, MIN_LEAF_BYTES)
+        return made
 
     def from_rows(self, name: str, x: int, scale: float, out: Numbers) -> int:
         """Add elements with one scale, of rows with scales of their own."""
@@ -111,3 +113,8 @@ class RowBuilder(Draft):
         """Add rows with scales of their own, of elements whose common scale is given."""
         op = ToRows(u16(x), *scale_parts(scale))
         return self.node(name, op, Numbers(kind), self._tensors[x].dims)
+
+
+def leaf_of_row(length: int) -> int:
+    """Return the bytes of the smallest leaves that hold a row of this length, or of the largest."""
+    return min(max(1 << (length - 1).bit_length(), MIN_LEAF_BYTES), LEAF_BYTES)

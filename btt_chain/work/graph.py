@@ -23,6 +23,8 @@ PROOF_BYTES: Final = 24 * 1024
 """Maximum size of a fraud proof, in bytes."""
 MAX_ENDS: Final = 8
 """Maximum number of inputs, and of outputs."""
+MAX_NODES: Final = 512
+"""Maximum number of nodes of a graph."""
 
 
 @path("btt_work::Node")
@@ -41,7 +43,7 @@ class Graph:
     """The inputs and all nodes, in an order of execution, and the tensors that are outputs."""
 
     inputs: Bounded[list[Tensor], MAX_ENDS]
-    nodes: Bounded[list[Node], 512]
+    nodes: Bounded[list[Node], MAX_NODES]
     outputs: Bounded[list[TensorId], MAX_ENDS]
 
     @property

@@ -42,7 +42,7 @@ MAX_GROUP: Final = 8
 MAX_LINES: Final = 1 << 10
 """Maximum number of separate lines of windows that one fraud proof reads."""
 MAX_JUDGED: Final = 1 << 16
-"""Maximum multiplications with which one fraud proof is judged."""
+"""Maximum numbers that are read or multiplied to judge one fraud proof."""
 MAX_OPENED: Final = 6
 """Maximum number of tensors that one fraud proof opens."""
 MAX_ITEMS: Final = 1 << 20
@@ -188,7 +188,7 @@ def _opened(layout: Layout, pieces: int, touched: int) -> int:
 
 
 def judged_of(graph: Graph, number: int) -> int:
-    """Return the multiplications with which an element of a node is judged, all its group's."""
+    """Return the maximum of numbers read or multiplied to judge an element, by all of its group."""
     nodes = [graph.nodes[at] for at in group_of(graph, number)]
     return sum(node.op.judged(graph.inputs_of(node), node.out) for node in nodes)
 
@@ -210,7 +210,7 @@ def _beyond_a_proof(graph: Graph, number: int) -> str:
         return f"reads {lines} lines of windows, allowed are {MAX_LINES}"
     judged = judged_of(graph, number)
     if judged > MAX_JUDGED:
-        return f"needs {judged} multiplications in a proof, allowed are {MAX_JUDGED}: {_SMALLER}"
+        return f"reads {judged} numbers in a proof, allowed are {MAX_JUDGED}: {_SMALLER}"
     opened = len(opened_of(graph, number))
     if opened > MAX_OPENED:
         return f"needs {opened} tensors, allowed are {MAX_OPENED}: give those between them leaves"

@@ -90,9 +90,9 @@ class Scores(RowOperator, index=28):
         """Return one multiplication for each element of a head, for each key that is seen."""
         return keys_seen(out, causal=self.causal) * int(self.length)
 
-    def multiplications(self, inputs: Sequence[Tensor]) -> int:
-        """Return the length of a head."""
-        return int(self.length)
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
+        """Return the lengths of two heads."""
+        return 2 * int(self.length)
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of a head of two rows, and of their tails."""
@@ -179,9 +179,9 @@ class Attend(RowOperator, index=22):
         scores = inputs[0]
         return keys_seen(scores, causal=True) * (out.dims[-1] // scores.dims[0])
 
-    def multiplications(self, inputs: Sequence[Tensor]) -> int:
-        """Return the number of keys."""
-        return inputs[0].dims[-1]
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
+        """Return the number of keys, which have a distance and a value each."""
+        return 2 * inputs[0].dims[-1]
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of two rows."""

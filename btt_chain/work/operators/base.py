@@ -144,8 +144,11 @@ class Operator(Variant, ABC):
     # ---- proofs
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the number of multiplications with which one element of the output is judged."""
-        return 1
+        """Return the maximum of numbers that are read or multiplied to judge an output element.
+
+        By default that is an element of each input. The claim itself does not count.
+        """
+        return len(inputs)
 
     @property
     def reads_computed_rows(self) -> bool:
@@ -213,12 +216,12 @@ class RowOperator(Operator):
     reads_itself: ClassVar[bool] = True
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the multiplications of two exact numbers."""
-        return 2 * self.multiplications(inputs)
+        """Return the numbers that are read or multiplied for two exact numbers."""
+        return 2 * self.numbers_of_exact(inputs)
 
-    def multiplications(self, inputs: Sequence[Tensor]) -> int:
-        """Return the number of multiplications of an exact number; by default as of two terms."""
-        return 2
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
+        """Return the same for one; by default an element of each input."""
+        return len(inputs)
 
     @abstractmethod
     def exact(self, index: int, out: Tensor, read: Inputs) -> int:

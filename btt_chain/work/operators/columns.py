@@ -25,7 +25,12 @@ from btt_chain.work.operators.base import (
     whole_row,
     within,
 )
-from btt_chain.work.operators.windows import image_of, lines_of, window_openings
+from btt_chain.work.operators.windows import (
+    image_of,
+    lines_of,
+    numbers_seen,
+    window_openings,
+)
 from btt_chain.work.tensors import RECORD_TAIL, SMALL, Kind, Tensor, TensorId, Weights, Window
 
 
@@ -208,8 +213,9 @@ class Conv(Operator, index=1):
         return taps * (inputs[0].dims[-1] // int(self.groups)) + RECORD_TAIL
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the number of weights of a window, or of a part of it."""
-        return self.record_bytes(inputs) - RECORD_TAIL
+        """Return the weights of a window or its part, or the numbers that are read if more."""
+        numbers = numbers_seen(self.window, inputs[0], int(self.parts))
+        return max(self.record_bytes(inputs) - RECORD_TAIL, numbers)
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window, or of a part of it."""

@@ -69,7 +69,7 @@ def narrow_numbers(read: Inputs, tensor: int, start: int, length: int) -> Sequen
     """Return successive elements of a row as numbers of 8 bits."""
     elements = read.numbers(tensor, start, length)
     wide = read.tensor(tensor).kind is Kind.D16
-    return [narrowed(element) for element in elements] if wide else elements
+    return narrowed(elements) if wide else elements
 
 
 def narrow_scale(read: Inputs, tensor: int, row: int) -> RowScale:
@@ -147,7 +147,7 @@ class RowLinear(RowOperator, index=24):
         """The records of an element and of the largest one."""
         return 2 * self.products
 
-    def multiplications(self, inputs: Sequence[Tensor]) -> int:
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
         """Return the length of a row, for each product."""
         return inputs[0].dims[-1] * self.products
 
@@ -167,32 +167,38 @@ class RowLinear(RowOperator, index=24):
     def exact(self, index: int, out: Tensor, read: Inputs) -> int:
         """Multiply a row by one column, or by two, and apply the function."""
         row, channel = divmod(index, out.dims[-1])
-        if not self.in_fixed_point:
-            return self._sum(row, channel, read)
-        scale = self._scale(row, read)
+        taps, scale = narrow_row(read, self.x, row), narrow_scale(read, self.x, row)
         first, *others = (
-            fixed_value(self._sum(row, record, read), scale, FUNCTION_BITS)
+            self._sum(taps, scale, read.record(record))
             for record in range(channel * self.products, (channel + 1) * self.products)
         )
-        result = applied(self.then, first)
-        return shifted(result * others[0], FUNCTION_BITS) if others else result
+        if not self.in_fixed_point:
+            return first
+        unit = self._scale(scale)
+        result = applied(self.then, fixed_value(first, unit, FUNCTION_BITS))
+        for other in others:
+            result = shifted(result * fixed_value(other, unit, FUNCTION_BITS), FUNCTION_BITS)
+        return result
 
     def unit(self, row: int, out: Tensor, read: Inputs) -> RowScale:
         """Return the unit of the sums, or that of results of a function."""
-        return RowScale(1, -FUNCTION_BITS) if self.in_fixed_point else self._scale(row, read)
+        if self.in_fixed_point:
+            return RowScale(1, -FUNCTION_BITS)
+        return self._scale(narrow_scale(read, self.x, row))
 
-    def _sum(self, row: int, record: int, read: Inputs) -> int:
+    def _sum(
+        self, taps: Sequence[int], scale: RowScale, record: tuple[Sequence[int], int, int]
+    ) -> int:
         """Multiply a row by one column, and add the bias in the same unit."""
-        weights, bias, factor = read.record(record)
-        total: int = sum(map(mul, narrow_row(read, self.x, row), weights))
-        mantissa, exponent = narrow_scale(read, self.x, row)
-        lift = self._lift(exponent)
-        inverse = (1 << 40) // mantissa
+        weights, bias, factor = record
+        total: int = sum(map(mul, taps, weights))
+        lift = self._lift(scale.exponent)
+        inverse = (1 << 40) // scale.mantissa
         return shifted(total * factor, max(lift, 0)) + shifted(bias * inverse, max(-lift, 0))
 
-    def _scale(self, row: int, read: Inputs) -> RowScale:
+    def _scale(self, scale: RowScale) -> RowScale:
         """Return the scale of the input's row over 2^shift, or that of the biases if it is less."""
-        mantissa, exponent = narrow_scale(read, self.x, row)
+        mantissa, exponent = scale
         return RowScale(mantissa, exponent - int(self.shift) + max(self._lift(exponent), 0))
 
     def _lift(self, exponent: int) -> int:
@@ -279,7 +285,7 @@ class Norm(RowOperator, index=21):
         """Return the length of an offset and a gain."""
         return RECORD_TAIL
 
-    def multiplications(self, inputs: Sequence[Tensor]) -> int:
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
         """Return the length of a row."""
         return inputs[0].dims[-1]
 
@@ -412,6 +418,10 @@ class Rotate(RowOperator, index=29):
     def records_opened(self) -> int:
         """One: that of the row."""
         return 1
+
+    def numbers_of_exact(self, inputs: Sequence[Tensor]) -> int:
+        """Return the two elements of a pair."""
+        return 2
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of two pairs and of the tail of their row."""

@@ -54,8 +54,8 @@ class MatMul(Operator, index=2):
         return out.size * inputs[0].dims[-1]
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the length of a row."""
-        return inputs[0].dims[-1]
+        """Return the length of two rows."""
+        return 2 * inputs[0].dims[-1]
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row."""

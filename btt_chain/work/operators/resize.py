@@ -69,6 +69,10 @@ class Resize(Operator, index=18):
         check_growth(name, x, out)
         check_same_numbers(name, inputs, out)
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the number of pixels."""
+        return self.lines
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of a pixel, or of two along each axis that changes."""
         changed = sum(int(side) != old for side, old in zip(self.sides, tensor.dims, strict=False))

@@ -130,6 +130,10 @@ class Scan(Operator, index=20):
         """The number of gates of a hidden unit."""
         return self.cell.gates
 
+    def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
+        """Return the length of the products of all gates of a hidden unit."""
+        return self.cell.gates * (inputs[0].dims[-1] + int(self.hidden))
+
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one row."""
         return whole_row(tensor)

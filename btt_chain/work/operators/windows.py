@@ -65,21 +65,33 @@ def check_pool(name: str, window: Window, x: Tensor, out: Tensor) -> None:
         )
 
 
+def lines_seen(window: Window, x: Tensor, parts: int = 1) -> tuple[int, int]:
+    """Return the maximum lines of a window, or of a part, in an image, and the pixels of each."""
+    *outer, inner = window.axes
+    *sides, width, _ = x.dims
+    taps = max(1, int(inner.size) // -(-parts // window.lines))
+    lines = prod(min(int(axis.size), side) for axis, side in zip(outer, sides, strict=True))
+    across = min((taps - 1) * int(inner.apart) + 1, width)
+    return min(lines, max(1, window.lines // parts)), across
+
+
+def numbers_seen(window: Window, x: Tensor, parts: int = 1) -> int:
+    """Return the maximum numbers read of a window, or of a part: lines with all channels."""
+    return prod(lines_seen(window, x, parts)) * x.dims[-1]
+
+
 def window_openings(window: Window, tensor: Tensor, parts: int = 1) -> tuple[int, int]:
     """Return the openings of an element that reads a window, or one of its parts."""
     layout = tensor_layout(tensor)
-    *outer, inner = window.axes
-    *sides, width, channels = tensor.dims
-    taps = max(1, int(inner.size) // -(-parts // window.lines))
-    across = min((taps - 1) * int(inner.apart) + 1, width)
-    lines, down = 1, 0
+    *outer, _ = window.axes
+    *sides, width, _ = tensor.dims
+    lines, across = lines_seen(window, tensor, parts)
+    down = 0
     for axis, side in zip(outer, sides, strict=True):
-        taken = min(int(axis.size), side)
-        lines, down = lines * taken, down * side + (taken - 1) * int(axis.apart)
-    lines = min(lines, max(1, window.lines // parts))
+        down = down * side + (min(int(axis.size), side) - 1) * int(axis.apart)
     touched = min(
-        lines * layout.most_leaves(across * channels),
-        layout.most_leaves((down * width + across) * channels),
+        lines * layout.most_leaves(across * layout.row),
+        layout.most_leaves((down * width + across) * layout.row),
     )
     lines_in_leaf, rest = divmod(layout.rows_in_leaf, width)
     if not rest and layout.leaves_of_row == 1:
@@ -184,8 +196,8 @@ class MaxPool(Operator, index=5):
         check_pool(name, self.window, inputs[0], out)
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the number of taps of a window."""
-        return prod(self.window.sizes)
+        """Return the numbers of a window, with all channels."""
+        return numbers_seen(self.window, inputs[0])
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""
@@ -226,8 +238,8 @@ class AveragePool(Operator, index=6):
         check_accumulator(name, taps * x.reach, f"pool its {taps} taps in two steps")
 
     def judged(self, inputs: Sequence[Tensor], out: Tensor) -> int:
-        """Return the number of taps of a window."""
-        return prod(self.window.sizes)
+        """Return the numbers of a window, with all channels."""
+        return numbers_seen(self.window, inputs[0])
 
     def openings(self, tensor: Tensor) -> tuple[int, int]:
         """Return the openings of one window."""

@@ -310,6 +310,7 @@ class Touching:
     step=st.tuples(st.integers(1, 2), st.integers(1, 2)),
     apart=st.tuples(st.integers(1, 3), st.integers(1, 2)),
     leaf=st.sampled_from([256, 512, 4096]),
+    kind=st.sampled_from([Kind.I8, Kind.I16]),
 )
 def test_no_window_touches_more_leaves_than_its_proof_has_room_for(
     sides: tuple[int, int, int],
@@ -317,14 +318,15 @@ def test_no_window_touches_more_leaves_than_its_proof_has_room_for(
     step: tuple[int, int],
     apart: tuple[int, int],
     leaf: int,
+    kind: Kind,
 ) -> None:
     high, wide = (
         (side - (taps - 1) * gap - 1) // stride + 1
         for side, taps, gap, stride in zip(sides, size, apart, step, strict=False)
     )
     assume(min(high, wide) >= 1)
-    image = Tensor(Kind.I8, list(map(u32, sides)), i16(0), u16(leaf))
-    out = Tensor(Kind.I8, list(map(u32, (high, wide, sides[2]))), i16(0), u16(4096))
+    image = Tensor(kind, list(map(u32, sides)), i16(0), u16(leaf))
+    out = Tensor(kind, list(map(u32, (high, wide, sides[2]))), i16(0), u16(4096))
     pool = MaxPool(u16(0), window(size, step, (0, 0, 0, 0), apart))
     _, most = pool.openings(image)
     for pixel in range(high * wide):

@@ -500,8 +500,8 @@ def test_proofs_of_rows_are_judged_by_two_exact_numbers() -> None:
     graph = made.model([1.0, 1.0], outputs=[means, token]).graph
 
     assert {graph.nodes[at].name: judged_of(graph, at) for at in nodes_of(graph)} == {
-        "rows": 2 * 2, "norm": 2 * 20, "gated": 2 * 2 * 20, "turned": 1 + 1, "scores": 2 * 4,
-        "means": 2 * 3, "token": 2 * 20,
+        "rows": 2, "norm": 2 * 20, "gated": 2 * 2 * 20, "turned": 1 + 1, "scores": 2 * 2 * 4,
+        "means": 2 * 2 * 3, "token": 2 * 20,
     }  # fmt: skip
 
 

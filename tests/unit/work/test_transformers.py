@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -11,7 +12,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from btt_chain.scale import encode, u16
+from btt_chain.scale import encode, u16, u32
 from btt_chain.work.arithmetic import FIXED_BOUND, RowScale, fixed_point, fixed_value
 from btt_chain.work.bench import FloatGraph
 from btt_chain.work.build import Builder, Numbers
@@ -25,9 +26,9 @@ from btt_chain.work.functions import (
     attention_weights,
     table_of,
 )
-from btt_chain.work.graph import PROOF_BYTES
+from btt_chain.work.graph import PROOF_BYTES, Graph, Node
 from btt_chain.work.model import Elements, Float64s, Model, real_values
-from btt_chain.work.operators import Attend, Rotate
+from btt_chain.work.operators import ArgMax, Attend, Rotate
 from btt_chain.work.operators.attention import MAX_KEYS
 from btt_chain.work.operators.numeric.dynamic import rope_records, row_weights, scale_parts
 from btt_chain.work.operators.numeric.scaled_rows import fixed_points, fixed_values
@@ -195,19 +196,34 @@ def test_the_work_of_attention_is_counted_once_for_each_key_that_is_seen() -> No
 # ---- tokens
 
 
-def head_of(width: int, tokens: int, rng: Generator) -> Model:
-    made = Builder(Kind.I16, (2, width))
-    x = made.to_rows("rows", 0, 1.0, Kind.D8)
+def head_of(width: int, tokens: int, rng: Generator, kind: Kind = Kind.D8) -> Model:
+    made = Builder(Kind.I16, (64, width))
+    x = made.to_rows("rows", 0, 1.0, kind)
     columns = rng.integers(-127, 128, (tokens, width)).astype(np.int8)
     factors = rng.integers(1 << 13, 1 << 15, tokens).astype(np.int32)
     made.arg_max("token", x, columns, factors)
     return made.model()
 
 
+@pytest.mark.parametrize(("kind", "most"), [(Kind.D8, 5_400), (Kind.D16, 6_100)])
+def test_a_wrong_one_of_262144_tokens_has_a_proof_within_seven_kilobytes(
+    kind: Kind, most: int
+) -> None:
+    graph = head_of(640, 600, np.random.default_rng(15), kind).graph
+    _, head = graph.nodes
+    x, out = (replace(node.out, shape=[u32(4096), *node.out.shape[1:]]) for node in graph.nodes)
+    assert head.op.constants is not None
+    wide = ArgMax(u16(0), head.op.constants, u32(262_144))
+
+    size = largest_proof(Graph([x], [Node("token", wide, out)], [u16(1)]), 0)
+
+    assert size <= most < 7_168
+
+
 def test_a_wrong_token_is_refuted_by_a_better_one_in_seven_kilobytes() -> None:
     rng = np.random.default_rng(14)
     model = head_of(640, 4096, rng)
-    items = rng.integers(-999, 1000, (1, 2, 640)).astype(np.int16)
+    items = rng.integers(-999, 1000, (1, 64, 640)).astype(np.int16)
     honest = Executor(model).run(items).committed(0)
     best = int(honest[2][1, 0])
     for token in (0, 4095, 4096, -1, 2**31 - 1):
@@ -218,7 +234,7 @@ def test_a_wrong_token_is_refuted_by_a_better_one_in_seven_kilobytes() -> None:
         receipt = Receipt(model, [*honest[:2], wrong])
         proof = receipt.proof(*fault)
         assert receipt.judged(proof).claimed == token
-        assert len(encode(FraudProof, proof)) <= 7_168
+        assert len(encode(FraudProof, proof)) <= largest_proof(model.graph, 1) <= 5_120
     receipt = Receipt(model, honest)
     for witness in (None, 4096):
         with pytest.raises(ProofRefused, match="refuted by a better one of 4096: name it"):
