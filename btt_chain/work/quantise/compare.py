@@ -1,7 +1,8 @@
 """Agreement of a model of integers with the float model it was made of.
 
 Decisions are classes, or 1 above the threshold; of masks (several places, or an image of classes)
-there is the Dice coefficient as well.
+there is the Dice coefficient as well. Of embeddings (normalised rows at the end) a decision is a
+row, which is equal if its cosine with the float model is at least `MIN_COSINE`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,21 @@ from btt_chain.work.model import Float64s, Int64s, real_outputs
 from btt_chain.work.quantise.emitter import Quantised
 from btt_chain.work.quantise.endings import applied, decisions
 from btt_chain.work.quantise.floats import Array, Feeds, Runner
-from btt_chain.work.quantise.steps import Ending, Plan
+from btt_chain.work.quantise.steps import (
+    Attention,
+    Ending,
+    FromRows,
+    Mean,
+    Normalize,
+    Plan,
+    Reshape,
+    RowTotal,
+    Slice,
+    Transpose,
+)
 
 MIN_DICE: Final = 0.97
+MIN_COSINE: Final = 0.99
 BATCH: Final = 4
 IMAGE_AXES: Final = 4
 """Axes from which on an output of classes is an image of them."""
@@ -54,6 +67,8 @@ class Agreement:
     accuracy: tuple[float, float] | None = None
     """Accuracy of the float model and of the integers, if there are labels."""
     auc: tuple[float, float] | None = None
+    cosines: tuple[float, float] | None = None
+    """Mean and least cosine of the rows of an embedding with those of the float model."""
 
     @property
     def share(self) -> float:
@@ -75,6 +90,7 @@ class Agreement:
             "changedMargins": list(self.margins),
             "accuracy": None if self.accuracy is None else list(self.accuracy),
             "auc": None if self.auc is None else list(self.auc),
+            "cosines": None if self.cosines is None else list(self.cosines),
         }
 
     def lines(self) -> list[str]:
@@ -84,6 +100,9 @@ class Agreement:
         lines = [f"{self.name}: {equal}, {errors}"]
         if self.dice is not None:
             lines.append(f"{self.name}: Dice of the masks {self.dice:.4f}")
+        if self.cosines is not None:
+            mean, least = self.cosines
+            lines.append(f"{self.name}: cosine of rows mean {mean:.4f}, least {least:.4f}")
         for what, pair in (("accuracy", self.accuracy), ("AUC", self.auc)):
             if pair is not None:
                 lines.append(f"{self.name}: {what} float {pair[0]:.4f}, integers {pair[1]:.4f}")
@@ -175,6 +194,9 @@ class Comparison:
 class _Tally:
     """Running counts of one output."""
 
+    embedding: bool = False
+    """True if the output is rows whose directions count."""
+    cosines: list[float] = field(default_factory=list)
     items: int = 0
     decided: int = 0
     equal: int = 0
@@ -202,7 +224,7 @@ def compared(
 ) -> Comparison:
     """Return the agreement over some items; `run` yields the outputs of the plan in floats."""
     executor = Executor(quantised.model)
-    tallies = [_Tally() for _ in plan.outputs]
+    tallies = [_Tally(is_embedding(plan, number)) for number in range(len(plan.outputs))]
     axes = [quantised.class_axis(plan, number) for number in range(len(plan.outputs))]
     for at in range(0, len(items), BATCH):
         part = items[at : at + BATCH]
@@ -234,14 +256,19 @@ def _count(
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
     tally.numbers += apart.size
-    mine, theirs = (decisions(ending, values, axis).reshape(-1) for values in (found, real))
+    if tally.embedding:
+        near = cosines(found, real)
+        tally.cosines.extend(near.tolist())
+        mine, theirs = (near >= MIN_COSINE).astype(np.int64), np.ones(near.shape, np.int64)
+    else:
+        mine, theirs = (decisions(ending, one, axis).reshape(-1) for one in (found, real))
     changed = mine != theirs
     tally.decided += mine.size
     tally.equal += int((~changed).sum())
     tally.classes.update(theirs.tolist())
     tally.found.update(mine.tolist())
     tally.same.update(theirs[~changed].tolist())
-    if changed.any():
+    if changed.any() and not tally.embedding:
         tally.margins.extend(margins(ending, real, axis)[changed].tolist())
     tally.items += 1
     return theirs, mine
@@ -283,7 +310,7 @@ def _agreement(
 ) -> Agreement:
     places = tally.decided // tally.items
     binary = set(tally.classes) | set(tally.found) <= {0, 1}
-    masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
+    masks = not tally.embedding and places > 1 and (binary or len(shape) >= IMAGE_AXES)
     classes = sorted(tally.classes)
     accuracy: tuple[float, float] | None = None
     auc: tuple[float, float] | None = None
@@ -306,7 +333,29 @@ def _agreement(
         margins=sorted(tally.margins, reverse=True),
         accuracy=accuracy,
         auc=auc,
+        cosines=_spread(tally.cosines),
     )
+
+
+def is_embedding(plan: Plan, number: int) -> bool:
+    """Return True if an output is normalised or attended rows, or means of them."""
+    makers, name = plan.makers(), plan.outputs[number]
+    while isinstance(makers.get(name), FromRows | Slice | Reshape | Transpose | Mean):
+        name = makers[name].inputs[0]
+    ends = isinstance(makers.get(name), Normalize | Attention | RowTotal)
+    return ends and plan.endings[number] is None
+
+
+def cosines(found: Float64s, real: Float64s) -> Float64s:
+    """Return the cosine of each row (the last axis) of two arrays."""
+    sizes = np.linalg.norm(found, axis=-1) * np.linalg.norm(real, axis=-1)
+    products: Float64s = (found * real).sum(axis=-1) / np.maximum(sizes, MIN_SIZE)
+    return products.reshape(-1)
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the mean and the least of some numbers; None if there are none."""
+    return (sum(values) / len(values), min(values)) if values else None
 
 
 def _dice(tally: _Tally) -> float:
