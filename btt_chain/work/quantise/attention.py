@@ -60,8 +60,8 @@ class Heads:
 
 def take_attention(plan: Plan) -> None:
     """Replace the steps of each attention by `Attention`. Raises ModelRefused."""
-    for step in [step for step in plan.steps if isinstance(step, Shares)]:
-        _take(plan, step)
+    for softmax in [step for step in plan.steps if isinstance(step, Shares)]:
+        _take(plan, softmax)
         plan.drop_unused()
     for step in plan.steps:
         if isinstance(step, PairProduct):

@@ -256,12 +256,7 @@ def _count(
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
     tally.numbers += apart.size
-    if tally.embedding:
-        near = cosines(found, real)
-        tally.cosines.extend(near.tolist())
-        mine, theirs = (near >= MIN_COSINE).astype(np.int64), np.ones(near.shape, np.int64)
-    else:
-        mine, theirs = (decisions(ending, one, axis).reshape(-1) for one in (found, real))
+    mine, theirs = _decided(tally, ending, (found, real), axis)
     changed = mine != theirs
     tally.decided += mine.size
     tally.equal += int((~changed).sum())
@@ -272,6 +267,18 @@ def _count(
         tally.margins.extend(margins(ending, real, axis)[changed].tolist())
     tally.items += 1
     return theirs, mine
+
+
+def _decided(
+    tally: _Tally, ending: Ending | None, values: tuple[Float64s, Float64s], axis: int | None
+) -> tuple[Array, Array]:
+    """Return the decisions in both outputs; of an embedding, 1 for each row that is near enough."""
+    if not tally.embedding:
+        mine, theirs = (decisions(ending, one, axis).reshape(-1) for one in values)
+        return mine, theirs
+    near = cosines(*values)
+    tally.cosines.extend(near.tolist())
+    return (near >= MIN_COSINE).astype(np.int64), np.ones(len(near), np.int64)
 
 
 def _keep(

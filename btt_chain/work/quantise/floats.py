@@ -45,7 +45,7 @@ _QUANTISED: Final = frozenset({
     "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
     "MatMulInteger", "DynamicQuantizeLinear", "QGemm",
 })  # fmt: skip
-_INPUTS: Final = {
+_INPUTS: Final[Mapping[int, str]] = {
     onnx.TensorProto.FLOAT: "f4", onnx.TensorProto.INT64: "i8", onnx.TensorProto.INT32: "i4",
 }  # fmt: skip
 """Types of inputs, and those of numpy: whole numbers are those of rows of a table."""
@@ -146,9 +146,9 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
         _check_node(node)
     proto = _model_of(model, _needed(nodes, model), constants)
     results = _of_zeros(proto)
-    shapes = {name: array.shape for name, array in results.items()}
+    made = {name: array.shape for name, array in results.items()}
     numbers = frozenset(name for name, array in results.items() if array.dtype.kind in "iu")
-    return FloatGraph(proto, constants, shapes, opset, left_out, numbers)
+    return FloatGraph(proto, constants, made, opset, left_out, numbers)
 
 
 def _check_count(count: int, most: int) -> None:

@@ -249,9 +249,7 @@ def wide_outputs(plan: Plan, groups: Groups) -> set[str]:
 
 def wide_beside_rows(plan: Plan, groups: Groups) -> set[str]:
     """Return the groups of tensors that are converted to rows with scales of their own, or back."""
-    return {
-        group for name in plan.wide for group in can_widen(plan, groups, groups.of(name))
-    }
+    return {group for name in plan.wide for group in can_widen(plan, groups, groups.of(name))}
 
 
 def can_widen(plan: Plan, groups: Groups, group: str) -> set[str]:

@@ -69,7 +69,7 @@ class _Rows:
         for step in self.plan.steps:
             made = self._taken(step)
             self.steps.append(made)
-            if isinstance(made, _IN_ROWS) or made.inputs[0] in self.rows and _is_view(made):
+            if isinstance(made, _IN_ROWS) or (made.inputs[0] in self.rows and _is_view(made)):
                 self.rows.add(made.output)
         self.plan.steps = self.steps
         self.plan.drop_unused()
