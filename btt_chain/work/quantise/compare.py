@@ -1,7 +1,8 @@
 """Agreement of a model of integers with the float model it was made of.
 
 Decisions are classes, or 1 above the threshold; of masks (several places, or an image of classes)
-there is the Dice coefficient as well.
+there is the Dice coefficient as well. Of embeddings (normalised rows at the end) a decision is a
+row, which is equal if its cosine with the float model is at least `MIN_COSINE`.
 """
 
 from __future__ import annotations
@@ -30,9 +31,21 @@ from btt_chain.work.model import Float64s, Int64s, real_outputs
 from btt_chain.work.quantise.emitter import Quantised
 from btt_chain.work.quantise.endings import applied, class_count, decisions
 from btt_chain.work.quantise.floats import Array, Feeds, Runner
-from btt_chain.work.quantise.steps import Ending, Plan
+from btt_chain.work.quantise.steps import (
+    Attention,
+    Ending,
+    FromRows,
+    Mean,
+    Normalize,
+    Plan,
+    Reshape,
+    RowTotal,
+    Slice,
+    Transpose,
+)
 
 MIN_DICE: Final = 0.97
+MIN_COSINE: Final = 0.99
 BATCH: Final = 4
 IMAGE_AXES: Final = 4
 """Axes from which on an output of classes is an image of them."""
@@ -64,6 +77,8 @@ class Agreement:
     by_label: Mapping[int, tuple[int, int, int]] | None = None
     """Number of decisions, and of those of the float model and the integers that are right."""
     auc: tuple[float, float] | None = None
+    cosines: tuple[float, float] | None = None
+    """Mean and least cosine of the rows of an embedding with those of the float model."""
 
     @property
     def share(self) -> float:
@@ -100,6 +115,7 @@ class Agreement:
             "changedMargins": list(self.margins),
             "accuracy": None if self.accuracy is None else list(self.accuracy),
             "auc": None if self.auc is None else list(self.auc),
+            "cosines": None if self.cosines is None else list(self.cosines),
         }
 
     def lines(self) -> list[str]:
@@ -109,6 +125,9 @@ class Agreement:
         lines = [f"{self.name}: {equal}, {errors}"]
         if self.dice is not None:
             lines.append(f"{self.name}: Dice of the masks {self.dice:.4f}")
+        if self.cosines is not None:
+            mean, least = self.cosines
+            lines.append(f"{self.name}: cosine of rows mean {mean:.4f}, least {least:.4f}")
         for what, pair in (("accuracy", self.accuracy), ("AUC", self.auc)):
             if pair is not None:
                 lines.append(f"{self.name}: {what} float {pair[0]:.4f}, integers {pair[1]:.4f}")
@@ -223,6 +242,9 @@ class Comparison:
 class _Tally:
     """Running counts of one output."""
 
+    embedding: bool = False
+    """True if the output is rows whose directions count."""
+    cosines: list[float] = field(default_factory=list)
     items: int = 0
     decided: int = 0
     equal: int = 0
@@ -256,7 +278,7 @@ def compared(
 ) -> Comparison:
     """Return the agreement over some items; `run` yields the outputs of the plan in floats."""
     executor = Executor(quantised.model)
-    tallies = [_Tally() for _ in plan.outputs]
+    tallies = [_Tally(is_embedding(plan, number)) for number in range(len(plan.outputs))]
     axes = [quantised.class_axis(plan, number) for number in range(len(plan.outputs))]
     for at in range(0, len(items), BATCH):
         part = items[at : at + BATCH]
@@ -289,17 +311,29 @@ def _count(
     tally.largest = max(tally.largest, float(apart.max()))
     tally.total += float(apart.sum())
     tally.numbers += apart.size
-    mine, theirs = (decisions(ending, values, axis).reshape(-1) for values in (found, real))
+    mine, theirs = _decided(tally, ending, (found, real), axis)
     changed = mine != theirs
     tally.decided += mine.size
     tally.equal += int((~changed).sum())
     tally.classes.update(theirs.tolist())
     tally.found.update(mine.tolist())
     tally.same.update(theirs[~changed].tolist())
-    if changed.any():
+    if changed.any() and not tally.embedding:
         tally.margins.extend(margins(ending, real, axis)[changed].tolist())
     tally.items += 1
     return theirs, mine
+
+
+def _decided(
+    tally: _Tally, ending: Ending | None, values: tuple[Float64s, Float64s], axis: int | None
+) -> tuple[Array, Array]:
+    """Return the decisions in both outputs; of an embedding, 1 for each row that is near enough."""
+    if not tally.embedding:
+        mine, theirs = (decisions(ending, one, axis).reshape(-1) for one in values)
+        return mine, theirs
+    near = cosines(*values)
+    tally.cosines.extend(near.tolist())
+    return (near >= MIN_COSINE).astype(np.int64), np.ones(len(near), np.int64)
 
 
 def _keep(
@@ -338,7 +372,7 @@ def _agreement(
 ) -> Agreement:
     places = tally.decided // tally.items
     binary = set(tally.classes) | set(tally.found) <= {0, 1}
-    masks = places > 1 and (binary or len(shape) >= IMAGE_AXES)
+    masks = not tally.embedding and places > 1 and (binary or len(shape) >= IMAGE_AXES)
     classes = sorted(tally.classes)
     by_label: dict[int, tuple[int, int, int]] | None = None
     auc: tuple[float, float] | None = None
@@ -360,6 +394,7 @@ def _agreement(
         margins=sorted(tally.margins, reverse=True),
         by_label=by_label,
         auc=auc,
+        cosines=_spread(tally.cosines),
     )
 
 
@@ -374,6 +409,27 @@ def _by_label(
         right = [int(np.count_nonzero(of_class & each)) for each in (floats, integers)]
         counts[key] = int(np.count_nonzero(of_class)), right[0], right[1]
     return counts
+
+
+def is_embedding(plan: Plan, number: int) -> bool:
+    """Return True if an output is normalised or attended rows, or means of them."""
+    makers, name = plan.makers(), plan.outputs[number]
+    while isinstance(makers.get(name), FromRows | Slice | Reshape | Transpose | Mean):
+        name = makers[name].inputs[0]
+    ends = isinstance(makers.get(name), Normalize | Attention | RowTotal)
+    return ends and plan.endings[number] is None
+
+
+def cosines(found: Float64s, real: Float64s) -> Float64s:
+    """Return the cosine of each row (the last axis) of two arrays."""
+    sizes = np.linalg.norm(found, axis=-1) * np.linalg.norm(real, axis=-1)
+    products: Float64s = (found * real).sum(axis=-1) / np.maximum(sizes, MIN_SIZE)
+    return products.reshape(-1)
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the mean and the least of some numbers; None if there are none."""
+    return (sum(values) / len(values), min(values)) if values else None
 
 
 def _dice(tally: _Tally) -> float:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import onnx
 
+from btt_chain.work.quantise.endings import SOFTMAX_OF_ONE_AXIS
 from btt_chain.work.quantise.functions import function_of
 from btt_chain.work.quantise.reading import FloatNode
 from btt_chain.work.quantise.steps import (
@@ -18,28 +19,27 @@ from btt_chain.work.quantise.steps import (
     Concat,
     Frame,
     Function,
+    Lookup,
     MaxPool,
     Mean,
     Multiply,
     Pad,
+    PairProduct,
     Product,
     Recurrent,
     Reshape,
     Resize,
+    Shares,
     Slice,
     Step,
     Total,
     Transpose,
 )
 
-_TRANSFORMER: Final = (
-    "belongs to a transformer, which the import of float models does not take yet: quantise the "
-    "model to QDQ form"
-)
-_LATER: Final = frozenset({
-    "LayerNormalization", "RMSNormalization", "GroupNormalization", "Attention", "RotaryEmbedding",
-    "MultiHeadAttention", "SkipLayerNormalization",
+_FUSED: Final = frozenset({
+    "Attention", "RotaryEmbedding", "MultiHeadAttention", "SkipLayerNormalization",
 })  # fmt: skip
+"""Parts of transformers in one operator."""
 _NEAREST: Final[Mapping[str, str]] = {
     "InstanceNormalization": "BatchNormalization with fixed statistics",
     "ReduceMax": "GlobalMaxPool",
@@ -64,10 +64,13 @@ Steps: TypeAlias = Iterable[Step]
 
 def steps_of(node: FloatNode) -> Steps:
     """Return the steps of a node. Raises ModelRefused, with its name and the cure."""
-    if node.kind in {"Softmax", "LogSoftmax", "Hardmax", "ArgMax"}:
-        raise node.refused(f"{node.kind} within the model {_TRANSFORMER}")
-    if node.kind in _LATER:
-        raise node.refused(f"{node.kind} {_TRANSFORMER}")
+    if node.kind in {"LogSoftmax", "Hardmax", "ArgMax"}:
+        raise node.refused(f"{node.kind} within the model: it can be the last node, or use Softmax")
+    if node.kind in _FUSED:
+        raise node.refused(
+            f"{node.kind} as one operator: export an older opset, which writes it as MatMul, "
+            "Softmax and Add"
+        )
     function = function_of(node)
     if function is not None:
         return [function]
@@ -132,8 +135,8 @@ def _gemm(node: FloatNode) -> Steps:
 
 
 def _matmul(node: FloatNode) -> Steps:
-    if not node.is_constant(1):
-        raise node.refused(f"a product of two activations {_TRANSFORMER}")
+    if not (node.is_constant(0) or node.is_constant(1)):
+        return [PairProduct(*_tensors(node, 0, 1))]
     weights = node.reals(1)
     if node.is_constant(0) or weights.ndim != 2 or len(node.input_shape(0)) < 2:
         raise node.refused("weights must be a matrix and the second factor: transpose both")
@@ -263,6 +266,14 @@ def _with_constant(node: FloatNode, at: int) -> Step:
     return Affine(*_tensors(node, 1 - at), factor, offset)
 
 
+def _softmax(node: FloatNode) -> Steps:
+    rank = len(node.shape)
+    axis = node.integer("axis", -1 if node.graph.opset >= SOFTMAX_OF_ONE_AXIS else 1)
+    if axis % rank != rank - 1:
+        raise node.refused(f"Softmax over axis {axis}: only the last one can be within a model")
+    return [Shares(*_tensors(node))]
+
+
 # ---- windows
 
 
@@ -313,9 +324,6 @@ def _reduce_mean(node: FloatNode) -> Steps:
     rank = len(node.input_shape(0))
     listed = node.listed("axes", 1)
     axes = tuple(sorted(axis % rank for axis in (listed or range(rank))))
-    readers = [each for each in node.graph.nodes if node.output in each.input]
-    if axes == (rank - 1,) and any(each.op_type == "Sub" for each in readers):
-        raise node.refused(f"a layer normalisation {_TRANSFORMER}")
     if 0 in axes and node.input_shape(0)[0] > 1:
         raise node.refused("a mean over the items: leave out axis 0")
     return [Mean(*_tensors(node), axes)]
@@ -387,6 +395,8 @@ def _reshape(node: FloatNode) -> Steps:
 
 
 def _cast(node: FloatNode) -> Steps:
+    if node.input(0) in node.graph.numbers and node.output in node.graph.numbers:
+        return [Reshape(*_tensors(node))]
     if node.integer("to", 0) != onnx.TensorProto.FLOAT:
         raise node.refused("casts activations to other numbers than float32: export without it")
     return [Reshape(*_tensors(node))]
@@ -407,12 +417,35 @@ def _expand(node: FloatNode) -> Steps:
 def _concat(node: FloatNode) -> Steps:
     shapes = node.graph.shapes
     kept = [at for at, name in enumerate(node.proto.input) if not _is_empty(node, name)]
-    if any(node.proto.input[at] not in shapes for at in kept):
-        raise node.refused("joins a constant: add it as an input, or use Pad")
     axis = node.integer("axis", 0) % len(node.shape)
+    if any(node.proto.input[at] not in shapes for at in kept):
+        return _beside_constants(node, kept, axis)
     if len(kept) == 1:
         return [Reshape(*_tensors(node, *kept))]
     return [Concat(*_tensors(node, *kept), axis)]
+
+
+def _beside_constants(node: FloatNode, kept: Sequence[int], axis: int) -> Steps:
+    """Return one tensor joined with constants: room for them, which are then added."""
+    names = [node.proto.input[at] for at in kept]
+    inside = [at for at, name in enumerate(names) if name in node.graph.shapes]
+    if len(inside) != 1:
+        raise node.refused("joins constants with several tensors: join these first")
+    (at,) = inside
+    constants = node.graph.constants
+    sides = [constants[name].shape[axis] if name in constants else 0 for name in names]
+    before, after = [0] * len(node.shape), [0] * len(node.shape)
+    before[axis], after[axis] = sum(sides[:at]), sum(sides[at:])
+    nothing = np.zeros(node.input_shape(kept[at]))
+    offset = np.concatenate([constants.get(name, nothing) for name in names], axis)
+    room = f"{node.output}:room"
+    node.graph.shapes[room] = node.shape
+    name, inputs, output = _tensors(node, kept[at])
+    ones = np.ones([1] * len(node.shape))
+    return [
+        Pad(f"{name}:room", inputs, room, tuple(before), tuple(after), "constant"),
+        Affine(name, (room,), output, ones, offset.astype(np.float64)),
+    ]
 
 
 def _is_empty(node: FloatNode, name: str) -> bool:
@@ -454,9 +487,9 @@ def _split(node: FloatNode) -> Steps:
 
 
 def _gather(node: FloatNode) -> Steps:
-    """Convert Gather of one place, or of places at equal distances."""
+    """Convert Gather of one place, of places at equal distances, or of rows of a constant table."""
     if not node.is_constant(1):
-        raise node.refused("looks up rows by an input: embeddings are not supported")
+        return [_lookup(node)]
     shape = node.input_shape(0)
     axis = node.integer("axis", 0) % len(shape)
     places = [place % shape[axis] for place in node.whole(1)]
@@ -472,6 +505,18 @@ def _gather(node: FloatNode) -> Steps:
         Slice(f"{name}:slice", inputs, cut, tuple(begin), tuple(step), tuple(size)),
         Reshape(name, (cut,), output),
     ]
+
+
+def _lookup(node: FloatNode) -> Step:
+    """Return an embedding."""
+    if not node.is_constant(0):
+        raise node.refused("looks up places of an activation by an input: give constant places")
+    table = node.reals(0)
+    if table.ndim != 2 or node.integer("axis", 0) != 0:
+        raise node.refused(f"looks up along an axis of {table.shape}: only rows of a table can be")
+    if node.input(1) not in node.graph.numbers:
+        raise node.refused("looks up by numbers that are computed: make them an input")
+    return Lookup(*_tensors(node, 1), table)
 
 
 def _pad(node: FloatNode) -> Steps:
@@ -528,7 +573,8 @@ _CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
     "LSTM": _recurrent,
     "MatMul": _matmul, "MaxPool": _max_pool, "Mul": _two, "Pad": _pad,
     "ReduceMean": _reduce_mean, "Reshape": _reshape, "Resize": _resize, "Slice": _slice,
-    "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape, "Sub": _two, "Sum": _sum,
+    "Softmax": _softmax, "SpaceToDepth": _blocks, "Split": _split, "Squeeze": _reshape,
+    "Sub": _two, "Sum": _sum,
     "Tile": _expand, "Transpose": _transpose, "Unsqueeze": _reshape, "Upsample": _resize,
 }  # fmt: skip
 """Operators of ONNX besides functions of one element."""

@@ -57,13 +57,13 @@ def emit_affine(step: Affine, emitter: Emitter) -> Placed:
         rows = (_packed(np.broadcast_to(c, value.shape), value.order) for c in _pair(step))
     factor, offset = (row.reshape(-1).astype(np.float64) for row in rows)
     constants = (factor, offset)
-    tensor = _affined(
+    tensor = affined(
         emitter, step, value.tensor, constants, emitter.read(step), emitter.made(step), step.clamp
     )
     return replace(value, tensor=tensor)
 
 
-def _affined(
+def affined(
     emitter: Emitter, step: Step, x: int, constants: tuple[Float64s, Float64s], read: RealNumbers,
     made: RealNumbers, clamp: tuple[float, float] | None = None,
 ) -> int:  # fmt: skip
@@ -151,7 +151,7 @@ def _rescaled(
         values = tabled(np.asarray, entries, read.scale, made)
         return emitter.builder.table(emitter.name(step, ":numbers"), tensor, values, made.numbers())
     channels = emitter.builder.tensor(tensor).dims[-1]
-    return _affined(emitter, step, tensor, (np.ones(channels), np.zeros(channels)), read, made)
+    return affined(emitter, step, tensor, (np.ones(channels), np.zeros(channels)), read, made)
 
 
 def _along(shape: Sequence[int], axis: int) -> tuple[int, ...]:

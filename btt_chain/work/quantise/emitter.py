@@ -30,6 +30,7 @@ from btt_chain.work.quantise.steps import (
     Product,
     Recurrent,
     Resize,
+    RowProduct,
     Slice,
     Step,
     Total,
@@ -101,10 +102,11 @@ class Quantised:
         """
         name, port = plan.outputs[number], self.outputs[number]
         makers = plan.makers()
-        while name in makers and not isinstance(makers[name], Product | Concat | Recurrent):
+        ends = Product | RowProduct | Concat | Recurrent
+        while name in makers and not isinstance(makers[name], ends):
             name = makers[name].inputs[0]
         maker = makers.get(name)
-        if not isinstance(maker, Product):
+        if not isinstance(maker, Product | RowProduct):
             return port.order[-1]
         channels = len(maker.weights)
         if channels == 1:

@@ -17,7 +17,7 @@ from btt_chain.work.quantise.reading import FloatNode
 from btt_chain.work.quantise.steps import Ending, Plan
 
 _ENDINGS: Final = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
-_LAST_AXIS: Final = 13
+SOFTMAX_OF_ONE_AXIS: Final = 13
 """Opset from which on Softmax is over the last axis by default."""
 
 
@@ -59,10 +59,10 @@ def _ending(node: FloatNode) -> Ending:
     rank = len(node.input_shape(0))
     if node.kind == "Sigmoid":
         return Ending(node.kind)
-    default = {"ArgMax": 0}.get(node.kind, -1 if node.graph.opset >= _LAST_AXIS else 1)
+    default = {"ArgMax": 0}.get(node.kind, -1 if node.graph.opset >= SOFTMAX_OF_ONE_AXIS else 1)
     axis = node.integer("axis", default) % rank
     alone = prod(node.input_shape(0)[axis + 1 :]) == 1
-    if node.kind != "ArgMax" and node.graph.opset < _LAST_AXIS and not alone:
+    if node.kind != "ArgMax" and node.graph.opset < SOFTMAX_OF_ONE_AXIS and not alone:
         raise node.refused(f"before opset 13, {node.kind} takes all axes from {axis} on as one")
     return Ending(node.kind, axis)
 

@@ -45,6 +45,10 @@ _QUANTISED: Final = frozenset({
     "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
     "MatMulInteger", "DynamicQuantizeLinear", "QGemm",
 })  # fmt: skip
+_INPUTS: Final[Mapping[int, str]] = {
+    onnx.TensorProto.FLOAT: "f4", onnx.TensorProto.INT64: "i8", onnx.TensorProto.INT32: "i4",
+}  # fmt: skip
+"""Types of inputs, and those of numpy: whole numbers are those of rows of a table."""
 _SUBGRAPHS: Final = frozenset({"If", "Loop", "Scan"})
 
 
@@ -60,6 +64,8 @@ class FloatGraph:
     opset: int
     left_out: Sequence[str] = ()
     """Inputs and outputs of the file that hold states of recurrent layers; the first are 0."""
+    numbers: frozenset[str] = frozenset()
+    """Tensors of whole numbers."""
 
     @property
     def nodes(self) -> Sequence[onnx.NodeProto]:
@@ -139,7 +145,10 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
     for node in nodes:
         _check_node(node)
     proto = _model_of(model, _needed(nodes, model), constants)
-    return FloatGraph(proto, constants, _shapes(proto), opset, left_out)
+    results = _of_zeros(proto)
+    made = {name: array.shape for name, array in results.items()}
+    numbers = frozenset(name for name, array in results.items() if array.dtype.kind in "iu")
+    return FloatGraph(proto, constants, made, opset, left_out, numbers)
 
 
 def _check_count(count: int, most: int) -> None:
@@ -171,8 +180,11 @@ def _fix_shapes(
         raise ModelRefused(f"has no input {unknown[0]!r}; its inputs are {names}")
     for value in inputs:
         kind = value.type.tensor_type
-        if kind.elem_type != onnx.TensorProto.FLOAT:
-            raise ModelRefused(f"input {value.name!r} is not of float32: convert the model")
+        if kind.elem_type not in _INPUTS:
+            raise ModelRefused(
+                f"input {value.name!r} is not of float32, nor of whole numbers of 32 or 64 bits: "
+                "convert the model"
+            )
         dims = [int(dim.dim_value) for dim in kind.shape.dim]
         fixed = list(shapes.get(value.name, ()))
         if fixed and dims and len(fixed) != len(dims):
@@ -348,7 +360,7 @@ def _model_of(
     read = {name for node in nodes for name in node.input}
     read |= {value.name for value in model.graph.output}
     held = [
-        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        numpy_helper.from_array(np.asarray(array, order="C"), name)
         for name, array in constants.items()
         if name in read
     ]
@@ -360,15 +372,15 @@ def _model_of(
     return made
 
 
-def _shapes(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all tensors, from one execution with zeros."""
+def _of_zeros(proto: onnx.ModelProto) -> dict[str, Array]:
+    """Return all tensors of one execution with zeros."""
     feeds = {
         value.name: np.zeros([int(d.dim_value) for d in value.type.tensor_type.shape.dim], "f4")
         for value in proto.graph.input
     }
     names = [name for node in proto.graph.node for name in node.output if name]
     results = runner(proto, names)(feeds)
-    return {name: array.shape for name, array in (*results.items(), *feeds.items())}
+    return results | _typed(proto, feeds)
 
 
 # ---- execution
@@ -397,14 +409,20 @@ def runner(proto: onnx.ModelProto, names: Sequence[str]) -> Runner:
     execute = _execute(whole)
 
     def run(feeds: Feeds) -> dict[str, Array]:
-        results = dict(zip(made, execute(made, dict(feeds)), strict=True)) if made else {}
+        results = dict(zip(made, execute(made, _typed(proto, feeds)), strict=True)) if made else {}
         return results | {name: feeds[name] for name in names if name in fed}
 
     return run
 
 
+def _typed(proto: onnx.ModelProto, feeds: Feeds) -> dict[str, Array]:
+    """Return the inputs of an item in the types of the file."""
+    types = {value.name: value.type.tensor_type.elem_type for value in proto.graph.input}
+    return {name: array.astype(_INPUTS[types[name]]) for name, array in feeds.items()}
+
+
 class _Execute(Protocol):
-    def __call__(self, names: Sequence[str], feeds: dict[str, NDArray[np.float32]]) -> list[Array]:
+    def __call__(self, names: Sequence[str], feeds: dict[str, Array]) -> list[Array]:
         """Return the named outputs."""
 
 
@@ -426,7 +444,7 @@ def _execute(model: onnx.ModelProto) -> _Execute:
 
 
 def _guarded(execute: _Execute) -> _Execute:
-    def run(names: Sequence[str], feeds: dict[str, NDArray[np.float32]]) -> list[Array]:
+    def run(names: Sequence[str], feeds: dict[str, Array]) -> list[Array]:
         try:
             with np.errstate(all="ignore"):
                 return [np.asarray(array) for array in execute(names, feeds)]

@@ -15,23 +15,38 @@ from typing import Final
 import numpy as np
 
 from btt_chain.work.model import Float64s
+from btt_chain.work.quantise.attention import take_attention
 from btt_chain.work.quantise.patterns import composed, elementwise
-from btt_chain.work.quantise.steps import Affine, Function, Plan, Product, Step, channel_row
+from btt_chain.work.quantise.rows import take_rows
+from btt_chain.work.quantise.steps import (
+    Affine,
+    Function,
+    Normalize,
+    Plan,
+    Product,
+    Step,
+    channel_row,
+)
 
 FOLD_LIMIT: Final = 8.0
 """Maximum largest weight of an input column, in multiples of the median column's."""
 
 
 def fold(plan: Plan) -> Counter[str]:
-    """Fold until nothing is left to fold; return how many steps went where."""
+    """Fold until nothing is left to fold, and take the parts of transformers.
+
+    Return how many steps went where.
+    """
     counts: Counter[str] = Counter()
     while True:
         done = _fold_next(plan)
         if not done:
             break
         counts[done] += 1
+    take_attention(plan)
     _fuse_bounds(plan)
     _chain_functions(plan)
+    take_rows(plan)
     counts["kept"] = sum(isinstance(step, Affine) for step in plan.steps)
     return counts
 
@@ -67,9 +82,9 @@ def _put(plan: Plan, old: Step, new: Step | None) -> None:
         plan.steps[plan.steps.index(old)] = new
 
 
-def channel_axis(product: Product, shape: tuple[int, ...]) -> int:
-    """Return the axis of a product's channels."""
-    return 1 if product.frame is not None else len(shape) - 1
+def channel_axis(step: Product | Normalize, shape: tuple[int, ...]) -> int:
+    """Return the axis of the channels of a product, or of normalised rows."""
+    return 1 if isinstance(step, Product) and step.frame is not None else len(shape) - 1
 
 
 def _into_maker(plan: Plan, maker: Step, step: Affine) -> Step | None:
@@ -82,13 +97,16 @@ def _into_maker(plan: Plan, maker: Step, step: Affine) -> Step | None:
             offset=maker.offset * step.factor + step.offset,
             output=step.output,
         )
-    if not isinstance(maker, Product) or maker.clamp is not None:
+    if not isinstance(maker, Product | Normalize) or _is_clamped(maker):
         return None
     shape = plan.shapes[step.output]
     axis = channel_axis(maker, shape)
     if step.axes - {axis}:
         return None
     factor, offset = _rows(step, axis, shape[axis])
+    if isinstance(maker, Normalize):
+        gain, shift = maker.gain * factor, maker.offset * factor + offset
+        return replace(maker, gain=gain, offset=shift, output=step.output)
     along = (-1, *[1] * (maker.weights.ndim - 1))
     return replace(
         maker,
@@ -96,6 +114,11 @@ def _into_maker(plan: Plan, maker: Step, step: Affine) -> Step | None:
         bias=maker.bias * factor + offset,
         output=step.output,
     )
+
+
+def _is_clamped(step: Product | Normalize) -> bool:
+    """Return True if a step has a fused activation."""
+    return isinstance(step, Product) and step.clamp is not None
 
 
 def _rows(step: Affine, axis: int, size: int) -> tuple[Float64s, Float64s]:

@@ -17,6 +17,7 @@ from btt_chain.work.model import Float64s
 from btt_chain.work.quantise.conversions import steps_of
 from btt_chain.work.quantise.endings import take_endings
 from btt_chain.work.quantise.floats import FloatGraph
+from btt_chain.work.quantise.norms import normalisation
 from btt_chain.work.quantise.reading import FloatNode
 from btt_chain.work.quantise.steps import (
     Affine,
@@ -39,8 +40,7 @@ def plan_of(graph: FloatGraph) -> Plan:
     plan = Plan([], graph.shapes, graph.inputs, outputs, list(outputs))
     plan.observable = frozenset(graph.shapes)
     nodes = take_endings(plan, [FloatNode(proto, graph) for proto in graph.nodes])
-    for node in nodes:
-        plan.steps.extend(steps_of(node))
+    plan.steps = _needed_steps(plan, nodes)
     for name in plan.outputs:
         if name in graph.constants:
             raise ModelRefused(f"output {name!r} is constant: export the model without it")
@@ -50,8 +50,23 @@ def plan_of(graph: FloatGraph) -> Plan:
     _find_magnitudes(plan)
     _find_wraps(plan)
     _join_functions(plan)
+    _join_factors(plan)
     plan.drop_unused()
     return plan
+
+
+def _needed_steps(plan: Plan, nodes: Sequence[FloatNode]) -> list[Step]:
+    """Return the steps on which outputs depend; parts of patterns of nodes are none."""
+    makers = {name: node for node in nodes for name in node.proto.output if name}
+    wanted, steps = set(plan.outputs), list[Step]()
+    for node in reversed(nodes):
+        if wanted.isdisjoint(node.proto.output):
+            continue
+        norm = normalisation(node, makers)
+        made = [*steps_of(node)] if norm is None else [norm]
+        wanted.update(name for step in made for name in step.inputs)
+        steps.extend(made[::-1])
+    return steps[::-1]
 
 
 def _find_magnitudes(plan: Plan) -> None:
@@ -132,6 +147,20 @@ def _join_functions(plan: Plan) -> None:
         apply = elementwise(step)
         if apply is not None:
             chains[step.output] = _extended(step.inputs[0], apply, chains)
+
+
+def _join_factors(plan: Plan) -> None:
+    """Join a factor to the joined function before it: folded elsewhere, it would hide a GELU."""
+    makers, readers = plan.makers(), plan.readers()
+    for at, step in enumerate(plan.steps):
+        inner, outer = makers.get(step.inputs[0]), elementwise(step)
+        if not isinstance(step, Affine) or outer is None or not isinstance(inner, Function):
+            continue
+        alone = len(readers[inner.output]) == 1 and inner.output not in plan.outputs
+        if alone and inner.label in {"product", "sum"}:
+            apply = composed(inner.apply, outer)
+            made = Function(inner.name, inner.inputs, step.output, apply, inner.label)
+            plan.steps[at] = makers[step.output] = made
 
 
 def _extended(name: str, apply: RealFunction, chains: Mapping[str, Chain]) -> Chain:

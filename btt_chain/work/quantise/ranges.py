@@ -16,6 +16,7 @@ from btt_chain.work.quantise.steps import (
     Concat,
     Function,
     Hypot,
+    Lookup,
     MaxPool,
     Pad,
     Plan,
@@ -103,7 +104,8 @@ def observe(
 def observed_names(plan: Plan) -> list[str]:
     """Return the tensors whose values are needed: those of steps, and those before activations."""
     raw = [step.raw for step in plan.steps if isinstance(step, Product) and step.raw]
-    made = [step.output for step in plan.steps if step.output in plan.observable]
+    sources = [plan.source_of(step.output) for step in plan.steps]
+    made = [name for name in sources if name in plan.observable]
     return list(dict.fromkeys([*plan.inputs, *made, *raw]))
 
 
@@ -189,15 +191,22 @@ def numbers_of(
     wide: Iterable[str] = (),
 ) -> dict[str, RealNumbers]:
     """Return the numbers of all tensors; groups in `wide` have 16 bits, outputs where possible."""
-    widened, ends = set(wide), wide_outputs(plan, groups)
+    widened, ends = set(wide), wide_outputs(plan, groups) | wide_beside_rows(plan, groups)
+    ids = {groups.of(step.inputs[0]) for step in plan.steps if isinstance(step, Lookup)}
     cells = {groups.of(step.output) for step in plan.steps if isinstance(step, Recurrent)}
     chosen: dict[str, RealNumbers] = {}
     for group, members in groups.members.items():
         if group in cells:
             numbers = _of_state(wide=group in widened)
+        elif group in ids:
+            numbers = RealNumbers(Kind.I32, 0, 1.0)
+        elif members[0] in plan.rows:
+            numbers = RealNumbers(plan.rows[members[0]], 0, 1.0)
         else:
-            ranges = [clipped(seen[name], method) for name in members if name in seen]
-            largest = [max(-seen[name].low, seen[name].high) for name in members if name in seen]
+            sources = [plan.source_of(name) for name in members]
+            observed = [seen[name] for name in sources if name in seen]
+            ranges = [clipped(one, method) for one in observed]
+            largest = [max(-one.low, one.high) for one in observed]
             if group in ends:
                 numbers = _wide(max(largest) * SPARE)
             elif group in widened:
@@ -236,6 +245,11 @@ def wide_outputs(plan: Plan, groups: Groups) -> set[str]:
         if not moves:
             ends.difference_update(groups.of(name) for name in step.inputs)
     return ends.difference(groups.of(name) for name in plan.inputs)
+
+
+def wide_beside_rows(plan: Plan, groups: Groups) -> set[str]:
+    """Return the groups of tensors that are converted to rows with scales of their own, or back."""
+    return {group for name in plan.wide for group in can_widen(plan, groups, groups.of(name))}
 
 
 def can_widen(plan: Plan, groups: Groups, group: str) -> set[str]:

@@ -13,7 +13,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from btt_chain.work.functions import Function as RowFunction
 from btt_chain.work.model import Float64s
+from btt_chain.work.tensors import Kind
 
 RealFunction: TypeAlias = Callable[[Float64s], Float64s]
 
@@ -194,6 +196,70 @@ class Recurrent(Step):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lookup(Step):
+    """The rows of a constant table with these numbers."""
+
+    table: Float64s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairProduct(Step):
+    """Matrices of one activation times those of another, over the last two axes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares(Step):
+    """A softmax along the last axis, within the model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalize(Step):
+    """Each row (the last axis) over its root mean square, times gain, plus offset."""
+
+    gain: Float64s
+    offset: Float64s
+    centred: bool
+    """True if the mean is subtracted first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowProduct(Step):
+    """A product of rows with scales of their own, then a function of the runtime."""
+
+    weights: Float64s
+    """Outputs by inputs."""
+    bias: Float64s
+    then: RowFunction = RowFunction.IDENTITY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowTotal(Step):
+    """The sum of two tensors of rows with scales of their own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToRows(Step):
+    """Rows with scales of their own, of elements with one scale."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FromRows(Step):
+    """Elements with one scale, of rows with scales of their own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention(Step):
+    """Means of values by the products of queries and keys, over the root of a head's length.
+
+    The inputs are queries, keys and values: a row for each place, with all heads side by side.
+    """
+
+    length: int
+    """Elements of a head."""
+    causal: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Ending:
     """An operation at the very end that the reader of results applies."""
 
@@ -218,6 +284,16 @@ class Plan:
     """Tensors that the file does not have, and those of the file whose range they have."""
     observable: frozenset[str] = frozenset()
     """Tensors of the file; some steps make others."""
+    rows: dict[str, Kind] = field(default_factory=dict)
+    """Tensors whose rows have scales of their own, and their kinds."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """Tensors that hold the values of one of the file in other numbers."""
+    wide: set[str] = field(default_factory=set)
+    """Tensors with one scale that need 16 bits."""
+
+    def source_of(self, name: str) -> str:
+        """Return the tensor that has the values of this one."""
+        return self.copies.get(name, name)
 
     def readers(self) -> dict[str, list[Step]]:
         """Return the steps that read each tensor."""

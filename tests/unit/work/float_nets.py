@@ -21,6 +21,8 @@ class Net:
     inputs: Mapping[str, Sequence[int | str]]
     seed: int = 1
     opset: int = 17
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Types of inputs that are not of float32."""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
@@ -67,7 +69,9 @@ class Net:
 
     def model(self, *outputs: str) -> onnx.ModelProto:
         inputs = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+            helper.make_tensor_value_info(
+                name, TensorProto.DataType.Value(self.kinds.get(name, "FLOAT")), list(shape)
+            )
             for name, shape in self.inputs.items()
         ]
         graph = helper.make_graph(

@@ -41,11 +41,13 @@ def _resized(sides: list[int], **more: object) -> Net:
 
 
 NODES: dict[str, tuple[Net, str]] = {
-    "layer norm": (
-        _one("LayerNormalization", np.ones(8), np.zeros(8)),
-        "belongs to a transformer, which the import of float models does not take yet",
+    "softmax within": (_one("Softmax"), "its scores are not a product of queries and keys"),
+    "softmax over channels": (_one("Softmax", axis=1), "Softmax over axis 1: only the last one"),
+    "norm of several axes": (
+        _one("LayerNormalization", np.ones((8, 8)), axis=2),
+        "normalises several axes: only the last one can be, so transpose before",
     ),
-    "softmax within": (_one("Softmax"), "within the model belongs to a transformer"),
+    "argmax within": (_one("LogSoftmax"), "LogSoftmax within the model: it can be the last node"),
     "instance norm": (
         _one("InstanceNormalization", np.ones(4), np.zeros(4)),
         "not supported; the nearest that is: BatchNormalization with fixed statistics",
