@@ -1,7 +1,7 @@
 """The models that `models_errors.py` and `bench_models.py` go through.
 
-Those that tests import from float nets with seeded weights, those that tests build of integers, and
-packages of `btt-chain model import`, for published models.
+Float nets with seeded weights, of the tests and of published architectures, which are imported;
+models that tests build of integers; and packages of `btt-chain model import`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,21 @@ import numpy as np
 from btt_chain.work.bench import random_inputs
 from btt_chain.work.model import Inputs, Model
 from btt_chain.work.package import Preparation, load
+from btt_chain.work.quantise.emitter import Quantised
 from btt_chain.work.quantise.importing import Importer, Settings
+from unit.work.architectures import ARCHITECTURES
 from unit.work.float_nets import items
-from unit.work.test_quantise_nets import NETS, imported
+from unit.work.test_quantise_nets import NETS, Made
 from unit.work.test_transformers import block, matrices, rows_of_every_size
 from unit.work.work_world import attention, image_net
+
+CALIBRATION: Final = 12
+COMPARED: Final = 2
+"""Items that a float net is imported with, and those that it is compared over."""
+FLOATS: Final[Mapping[str, Callable[[], Made]]] = {
+    **{name: make for name, (make, _) in NETS.items()},
+    **ARCHITECTURES,
+}
 
 
 class Subject(NamedTuple):
@@ -32,12 +42,11 @@ class Subject(NamedTuple):
 
 
 def of_floats(name: str, count: int = 1) -> Subject:
-    """Import a float net of the tests, and return so many items for it."""
-    make, _ = NETS[name]
-    net = make()
-    with tempfile.TemporaryDirectory() as folder:
-        quantised = imported(net, Path(folder), count=2).quantised
-    return Subject(quantised.model, quantised.items(items(3, count, **net[2])))
+    """Import a float net by its whole ranges, and return so many items for it."""
+    made = FLOATS[name]()
+    quantised = _imported(made, Settings(method="minmax", budget=0, accept_loss=True))
+    _, _, shapes = made
+    return Subject(quantised.model, quantised.items(items(3, count, **shapes)))
 
 
 def as_a_command(net: str, calibrate: str) -> Model:
@@ -47,13 +56,19 @@ def as_a_command(net: str, calibrate: str) -> Model:
     ModelRefused, InputRefused, OSError.
     """
     settings = Settings(accept_loss=True)
-    if net in NETS:
-        make, _ = NETS[net]
-        with tempfile.TemporaryDirectory() as folder:
-            return imported(make(), Path(folder), settings).quantised.model
+    if net in FLOATS:
+        return _imported(FLOATS[net](), settings).model
     importer = Importer(Path(net), settings)
     calibration = importer.read(Path(calibrate), Preparation())
     return importer.quantised(calibration).quantised.model
+
+
+def _imported(made: Made, settings: Settings) -> Quantised:
+    net, outputs, shapes = made
+    with tempfile.TemporaryDirectory() as folder:
+        importer = Importer(net.save(Path(folder), *outputs), settings)
+    calibration, compared = items(1, CALIBRATION, **shapes), items(2, COMPARED, **shapes)
+    return importer.quantised(calibration, compared).quantised
 
 
 def of_package(file: Path) -> Subject:
@@ -82,7 +97,7 @@ BUILT: Final[Mapping[str, Callable[[], Subject]]] = {
     "attention": _attention,
     "causal_block": _causal_block,
 }
-TESTED: Final = {**{name: partial(of_floats, name) for name in NETS}, **BUILT}
+TESTED: Final = {**{name: partial(of_floats, name) for name in FLOATS}, **BUILT}
 
 
 def chosen(names: Sequence[str]) -> dict[str, Callable[[], Subject]]:
