@@ -333,7 +333,7 @@ def test_labels_must_be_as_many_as_decisions(tmp_path: Path) -> None:
     importer = _importer(tmp_path)
     importer.settings = Settings(method="minmax", accept_loss=True)
     calibration = items(1, 12, x=(1, 3, 6, 6))
-    for count, why in ((7, "7 labels for 12 items"), (24, "24 labels from 0 to 0, but the outputs have 12 of 3")):
+    for count, why in ((7, "7 labels for 12 items"), (24, "24 labels .* outputs have 12 of 3")):
         with pytest.raises(InputRefused, match=why):
             importer.quantised(calibration, calibration, np.zeros(count, np.int64))
 
