@@ -208,8 +208,8 @@ def _without_aliases(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def _is_alias(node: onnx.NodeProto) -> bool:
-    """Return True if a node copies its input at inference."""
-    return node.op_type in _ALIASES and len(node.output) == 1
+    """Return True if a node copies its input: a Dropout may be told to train by input 2."""
+    return node.op_type in _ALIASES and len(node.output) == 1 and not any(node.input[2:])
 
 
 def _inferred(
@@ -348,7 +348,7 @@ def _model_of(
     read = {name for node in nodes for name in node.input}
     read |= {value.name for value in model.graph.output}
     held = [
-        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        numpy_helper.from_array(np.asarray(array, order="C"), name)
         for name, array in constants.items()
         if name in read
     ]
