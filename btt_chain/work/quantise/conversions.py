@@ -394,6 +394,12 @@ def _reshape(node: FloatNode) -> Steps:
     return [Reshape(*_tensors(node))]
 
 
+def _dropout(node: FloatNode) -> Steps:
+    if node.has(2) and node.constant(2).any():
+        raise node.refused("training_mode drops elements by chance: export for inference")
+    return _reshape(node)
+
+
 def _cast(node: FloatNode) -> Steps:
     if node.input(0) in node.graph.numbers and node.output in node.graph.numbers:
         return [Reshape(*_tensors(node))]
@@ -567,7 +573,7 @@ _CONVERSIONS: Final[Mapping[str, Callable[[FloatNode], Steps]]] = {
     "Add": _two, "AveragePool": _average_pool, "BatchNormalization": _batch_norm,
     "Cast": _cast,
     "Concat": _concat, "Conv": _conv, "ConvTranspose": _conv_transposed,
-    "DepthToSpace": _blocks, "Div": _two, "Dropout": _reshape, "Expand": _expand,
+    "DepthToSpace": _blocks, "Div": _two, "Dropout": _dropout, "Expand": _expand,
     "Flatten": _reshape, "GRU": _recurrent, "Gather": _gather, "Gemm": _gemm,
     "GlobalAveragePool": _global_average, "GlobalMaxPool": _global_max, "Identity": _reshape,
     "LSTM": _recurrent,

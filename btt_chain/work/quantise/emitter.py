@@ -186,9 +186,15 @@ class Emitter:
                 )
         results = [self.placed[name] for name in plan.outputs]
         scales = [self.numbers[name].scale for name in plan.outputs]
-        for name, result in zip(plan.outputs, results, strict=True):
+        names: dict[int, str] = {}
+        for name, result in zip(plan.results, results, strict=True):
             if result.tensor < len(inputs):
                 raise ModelRefused(f"output {name!r} is an input: export the model without it")
+            first = names.setdefault(result.tensor, name)
+            if first != name:
+                raise ModelRefused(
+                    f"outputs {first!r} and {name!r} have the same elements: export one of them"
+                )
         model = self.builder.model(scales, outputs=[result.tensor for result in results])
         outputs = [
             Port(name, result.shape, result.order)

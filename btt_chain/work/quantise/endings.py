@@ -61,6 +61,10 @@ def _ending(node: FloatNode) -> Ending:
         return Ending(node.kind)
     default = {"ArgMax": 0}.get(node.kind, -1 if node.graph.opset >= SOFTMAX_OF_ONE_AXIS else 1)
     axis = node.integer("axis", default) % rank
+    if node.input_shape(0)[axis] == 1:
+        raise node.refused(f"{node.kind} over an axis of size 1 is constant: export without it")
+    if node.kind == "ArgMax" and node.integer("select_last_index", 0):
+        raise node.refused("select_last_index: of equal classes the first is taken, export so")
     alone = prod(node.input_shape(0)[axis + 1 :]) == 1
     if node.kind != "ArgMax" and node.graph.opset < SOFTMAX_OF_ONE_AXIS and not alone:
         raise node.refused(f"before opset 13, {node.kind} takes all axes from {axis} on as one")

@@ -158,6 +158,16 @@ def test_constant_shapes_vanish(tmp_path: Path) -> None:
     assert [node.op_type for node in importer.graph.nodes] == ["Conv", "Reshape", "Gemm"]
 
 
+def test_a_constant_without_axes_keeps_none(tmp_path: Path) -> None:
+    net = Net({"x": [1, 4, 6, 8]})
+    row = net.node("Gather", net.conv("x", 4, 4, 1, 1), net.constant(2, "i8"), axis=2)
+    y = net.node("Pad", row, net.constant([0, 0, 1, 0, 0, 1], "i8"), mode="edge")
+    graph = _plan(net, tmp_path, y).graph
+
+    assert graph.shapes[row] == (1, 4, 8)
+    assert graph.shapes[y] == (1, 4, 10)
+
+
 def test_a_tensor_between_its_own_ends_is_a_circular_padding(tmp_path: Path) -> None:
     net = Net({"x": ["n", 2, 12]})
     h = net.conv("x", 2, 3, 3)

@@ -26,7 +26,7 @@ from unit.work.float_nets import Net, items
 
 
 def _one(kind: str, *inputs: object, shape: tuple[int, ...] = (1, 4, 8, 8), **more: object) -> Net:
-    """Return a net of one node of constants, with a dense layer's weights never read."""
+    """Return a net of one node, with constants as its further inputs."""
     net = Net({"x": list(shape)})
     constants = [net.constant(value, "i8" if isinstance(value, list) else "f4") for value in inputs]
     net.node(kind, "x", *constants, **more)
@@ -40,7 +40,15 @@ def _resized(sides: list[int], **more: object) -> Net:
     return net
 
 
+def _training() -> Net:
+    """Return a net with a Dropout that is told to train."""
+    net = Net({"x": [1, 4, 8, 8]})
+    net.node("Dropout", "x", net.constant(0.5), net.constant(True, "?"))
+    return net
+
+
 NODES: dict[str, tuple[Net, str]] = {
+    "dropout of training": (_training(), "training_mode drops elements by chance"),
     "softmax within": (_one("Softmax"), "its scores are not a product of queries and keys"),
     "softmax over channels": (_one("Softmax", axis=1), "Softmax over axis 1: only the last one"),
     "norm of several axes": (
@@ -333,7 +341,7 @@ def test_labels_must_be_as_many_as_decisions(tmp_path: Path) -> None:
     importer = _importer(tmp_path)
     importer.settings = Settings(method="minmax", accept_loss=True)
     calibration = items(1, 12, x=(1, 3, 6, 6))
-    for count, why in ((7, "7 labels for 12 items"), (24, "24 labels .* outputs have 12 of 3")):
+    for count, why in ((7, "7 labels for 12 items"), (24, "24 labels.*, but the outputs have 12")):
         with pytest.raises(InputRefused, match=why):
             importer.quantised(calibration, calibration, np.zeros(count, np.int64))
 
@@ -353,3 +361,31 @@ def test_the_reference_of_onnx_gives_the_same_floats(
     first, second = (result.comparison.outputs[0] for result in results)
     assert first.equal == second.equal
     assert first.mean_error == pytest.approx(second.mean_error, rel=0.05)
+
+
+def test_outputs_with_the_same_elements_are_refused_by_their_names(tmp_path: Path) -> None:
+    net = Net({"x": [1, 4]})
+    y = net.dense("x", 4, 6)
+    z = net.node("Reshape", y, net.constant([1, 6], "i8"))
+    importer = Importer(net.save(tmp_path, y, z), Settings(method="minmax", accept_loss=True))
+
+    with pytest.raises(ModelRefused, match=f"outputs '{y}' and '{z}' have the same elements"):
+        importer.quantised(items(1, 12, x=(1, 4)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs", "more", "why"),
+    [
+        ("Softmax", 1, {}, "Softmax over an axis of size 1 is constant"),
+        ("ArgMax", 1, {}, "ArgMax over an axis of size 1 is constant"),
+        ("ArgMax", 3, {"select_last_index": 1}, "of equal classes the first is taken"),
+    ],
+)
+def test_an_ending_that_decides_otherwise_is_refused(
+    kind: str, outputs: int, more: dict[str, int], why: str, tmp_path: Path
+) -> None:
+    net = Net({"x": [1, 4]})
+    y = net.node(kind, net.dense("x", 4, outputs), axis=1, **more)
+
+    with pytest.raises(ModelRefused, match=f"{kind.lower()}1': .*{why}"):
+        Importer(net.save(tmp_path, y), Settings())
