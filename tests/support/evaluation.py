@@ -165,20 +165,16 @@ class EvaluationRuntime(TestRuntime):
 
     def set_args(self, labels: bytes, question: Question = FOUR) -> dict[str, object]:
         """Return the arguments that add a set with these labels."""
-        parts = [
-            SetPart(inputs(at // PART_ITEMS), H256(sha256(labels[at : at + PART_ITEMS]).digest()))
-            for at in range(0, len(labels), PART_ITEMS)
-        ]
         return {
-            "question": question, "items": u32(len(labels)), "parts": parts, "licence": LICENCE,
-            "endpoints": ENDPOINT,
+            "question": question, "items": u32(len(labels)), "parts": parts_of(labels),
+            "licence": LICENCE, "endpoints": ENDPOINT,
         }  # fmt: skip
 
     def add_labels(self, labels: bytes, question: Question = FOUR) -> H256:
         """Add a set with these labels; return its id."""
         args = self.set_args(labels, question)
         self.do(CURATOR, "add_set", **args)
-        return formulas.set_id(CURATOR, question, args["items"], args["parts"])  # type: ignore[arg-type]
+        return formulas.set_id(CURATOR, question, u32(len(labels)), parts_of(labels))
 
     def request(self, set: H256) -> u32:
         """Request a run of the model on a set; return its number."""
@@ -259,3 +255,11 @@ class EvaluationRuntime(TestRuntime):
 def inputs(part: int) -> H256:
     """Return the root over the inputs of a part."""
     return H256(sha256(b"inputs %d" % part).digest())
+
+
+def parts_of(labels: bytes) -> list[SetPart]:
+    """Return the parts of a set with these labels."""
+    return [
+        SetPart(inputs(at // PART_ITEMS), H256(sha256(labels[at : at + PART_ITEMS]).digest()))
+        for at in range(0, len(labels), PART_ITEMS)
+    ]

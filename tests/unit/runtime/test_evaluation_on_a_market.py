@@ -93,7 +93,7 @@ def test_a_real_job_is_measured(hospital: Hospital) -> None:
     hospital.finish(job, HONEST)
     assert hospital.report(job, answers(HONEST)) is None
     hospital.run(DISPUTE)
-    hospital.do(person("anyone"), "Evaluation.finish", run=u32(0))
+    hospital.do(person("passer-by"), "Evaluation.finish", run=u32(0))
     record = hospital.evaluation.records[hospital.model, set]
     pairs = list(zip(answers(HONEST), LABELS, strict=True))
     assert record.counts == [pairs.count((said, true)) for true in range(4) for said in range(4)]

@@ -10,7 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import i32, u8, u16, u32
 from runtime.constants import BTT
-from runtime.frame import ROOT, BadOrigin, TokenError, signed
+from runtime.frame import ROOT, BadOrigin, TokenError
 from runtime.pallets.evaluation import errors, events
 from runtime.pallets.evaluation.types import (
     PART_ITEMS,
@@ -209,7 +209,7 @@ def test_a_right_answer_cannot_be_disputed(runtime: EvaluationRuntime) -> None:
     for item in range(ITEMS):
         args = runtime.dispute_args(measured.run, measured.outputs, item, right, measured.labels)
         with refused(runtime, errors.AnswerRight):
-            runtime.evaluation.dispute(signed(FINDER), **args)  # type: ignore[arg-type]
+            runtime.do(FINDER, "dispute", **args)
 
 
 def test_a_reporter_that_disputes_itself_loses_all(runtime: EvaluationRuntime) -> None:

@@ -75,7 +75,7 @@ def test_a_model_that_always_has_one_score_has_no_skill(score: int) -> None:
     assert not formulas.has_skill(SCORE, formulas.counted(SCORE, bytes([score]) * 1_000, labels))
 
 
-def test_a_score_in_the_wrong_direction_tells_the_labels_apart_too() -> None:
+def test_a_score_in_the_wrong_direction_has_skill_too() -> None:
     labels = bytes(item % 2 for item in range(400))
     answers = bytes(10 if label else 20 for label in labels)
     assert formulas.has_skill(SCORE, formulas.counted(SCORE, answers, labels))
