@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import click
@@ -44,8 +45,9 @@ class ImportOptions:
         """Return the options of a command line. Raises Mistyped."""
         files = [_path(options, name) for name in ("prepare", "calibrate", "compare", "labels")]
         prepare, calibrate, compare, labels = files
-        chart, shapes = _path(options, "chart"), options["shapes"]
-        of_floats = (compare, labels, chart, shapes, options["ranges"], options["accept_loss"])
+        chart, shapes, fixed = _path(options, "chart"), options["shapes"], options["fixed"]
+        chosen = options["ranges"], options["accept_loss"]
+        of_floats = (compare, labels, chart, shapes, fixed, *chosen)
         if calibrate is None and any(of_floats):
             raise Mistyped("a float model needs --calibrate; the other options go with it")
         if labels is not None and compare is None:
@@ -57,6 +59,7 @@ class ImportOptions:
             least if isinstance(least, float) else 0.0,
             share_of(str(options["budget"])),
             bool(options["accept_loss"]),
+            values_of(fixed if isinstance(fixed, tuple) else ()),
         )
         return cls(prepare, calibrate, compare, labels, chart, settings)
 
@@ -76,6 +79,20 @@ def shapes_of(texts: Sequence[str]) -> dict[str, list[int]]:
             raise Mistyped(f"--shape {text}: write it as NAME=1x3x224x224")
         shapes[name] = [int(part) for part in parts]
     return shapes
+
+
+def values_of(texts: Sequence[str]) -> dict[str, float]:
+    """Return the values of `NAME=1`. Raises Mistyped."""
+    values: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            values[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name or not isfinite(values[name]):
+            raise Mistyped(f"--fix {text}: write it as NAME=1")
+    return values
 
 
 def share_of(text: str) -> float:

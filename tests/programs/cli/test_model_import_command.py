@@ -134,6 +134,9 @@ def test_a_refusal_names_the_file(folder: Path) -> None:
         (["--calibrate", "test", "--labels", "labels.csv"], "--labels are those of the items of"),
         (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),
+        (["--fix", "x=1"], "a float model needs --calibrate"),
+        (["--calibrate", "test", "--fix", "x"], "--fix x: write it as NAME=1"),
+        (["--calibrate", "test", "--fix", "x=nan"], "--fix x=nan: write it as NAME=1"),
         (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
     ],
 )
