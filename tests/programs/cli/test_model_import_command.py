@@ -16,6 +16,7 @@ from btt_chain.work.inputs.files import read
 from btt_chain.work.package import load
 from cli.program import program
 from unit.work.float_nets import Net, items
+from unit.work.float_transformers import masked
 
 
 def run(*args: object) -> Result:
@@ -115,6 +116,32 @@ def test_a_model_of_integers_is_not_quantised_again(folder: Path) -> None:
     result = run(*call)
     assert result.exit_code == 1
     assert "net.onnx has integers already: import it without --calibrate" in result.stderr
+
+
+def test_a_transformer_of_tokens_becomes_a_package_that_reads_tokens(tmp_path: Path) -> None:
+    net, output = masked()
+    net.save(tmp_path, output)
+    rng = np.random.default_rng(1)
+    shapes: list[object] = []
+    for name in ("ids", "mask", "types"):
+        shapes += ["--shape", f"{name}=1x12"]
+    for name, count in (("tokens", 24), ("jobs", 3)):
+        (tmp_path / name).mkdir()
+        ids, types = rng.integers(0, 200, (count, 12)), rng.integers(0, 2, (count, 12))
+        np.savez(tmp_path / name / "sentences.npz", input0=ids, input1=types)
+    result = run(
+        tmp_path / "net.onnx", "--calibrate", tmp_path / "tokens", *shapes, "--fix", "mask=1",
+        "--ranges", "minmax", "-o", tmp_path / "net.btt",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.stderr
+    assert "cosine of rows mean 0.99" in result.stdout
+    assert "input 'mask' is left out, it is always 1" in result.stdout
+    package = load(tmp_path / "net.btt")
+    jobs = read([tmp_path / "jobs" / "sentences.npz"], package.manifest, package.preparation)
+    assert [part.tolist() for part in jobs.elements] == [ids.tolist(), types.tolist()]
+    (made,) = Executor(package.model).run(*jobs.elements).outputs
+    assert made.shape[:2] == (3, 12)
 
 
 def test_a_refusal_names_the_file(folder: Path) -> None:
