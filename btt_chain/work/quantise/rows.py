@@ -1,4 +1,4 @@
-"""Which tensors have rows with scales of their own: those of transformers.
+"""Choice of the tensors whose rows have scales of their own: those of transformers.
 
 Scales of whole tensors fail there: some channels are far larger than others, and rows differ in
 norm. From a normalisation or an attention on, dense layers, sums, GELU and SiLU stay in such rows.
@@ -104,7 +104,7 @@ class _Rows:
         return step if inputs == step.inputs else replace(step, inputs=inputs)
 
     def _is_near(self, name: str) -> bool:
-        """Return True for rows with scales of their own, and for functions of them."""
+        """Return True if a tensor is rows with scales of their own, or a function of them."""
         return name in self.rows or name in self.near
 
     def _dense(self, step: Product) -> Step:
