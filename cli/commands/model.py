@@ -97,6 +97,10 @@ model = Group("model", help="Import models, register them, look at them.")
     help="Fix the shape of an input that has dynamic axes. Repeatable.",
 )  # fmt: skip
 @click.option(
+    "--fix", "fixed", multiple=True, metavar="NAME=1",
+    help="Leave out an input, such as a mask, that always has this value. Repeatable.",
+)  # fmt: skip
+@click.option(
     "--ranges",
     type=click.Choice(["minmax", "percentile", "squares"]),
     help="How ranges of 8-bit tensors are chosen; by default the best is measured.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ NEEDS: Final[Mapping[str, str]] = {
     "compare": "calibrate",
     "labels": "compare",
     "shapes": "calibrate",
+    "fixed": "calibrate",
     "ranges": "calibrate",
     "least": "calibrate",
     "accept_loss": "calibrate",
@@ -65,7 +67,7 @@ class ImportOptions:
                 raise Mistyped(f"{flag(name)} {REASONS[needed]}: give that, too")
         files = [_path(options, name) for name in ("prepare", "calibrate", "compare", "labels")]
         prepare, calibrate, compare, labels = files
-        chart, shapes = _path(options, "chart"), options["shapes"]
+        chart, shapes, fixed = _path(options, "chart"), options["shapes"], options["fixed"]
         method, least, budget = options["ranges"], options["least"], options["budget"]
         settings = Settings(
             shapes_of(shapes if isinstance(shapes, tuple) else ()),
@@ -73,6 +75,7 @@ class ImportOptions:
             least if isinstance(least, float) else LEAST,
             share_of(str(budget)) if budget is not None else BUDGET,
             bool(options["accept_loss"]),
+            values_of(fixed if isinstance(fixed, tuple) else ()),
         )
         return cls(prepare, calibrate, compare, labels, chart, settings)
 
@@ -84,7 +87,7 @@ def is_given(value: object) -> bool:
 
 def flag(name: str) -> str:
     """Return an option as it is typed, from the name of its parameter."""
-    return {"shapes": "--shape"}.get(name, f"--{name.replace('_', '-')}")
+    return {"shapes": "--shape", "fixed": "--fix"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def _path(options: Mapping[str, object], name: str) -> Path | None:
@@ -104,6 +107,20 @@ def shapes_of(texts: Sequence[str]) -> dict[str, list[int]]:
             raise Mistyped(f"--shape {text}: the shape of {name} is given twice")
         shapes[name] = [int(part) for part in parts]
     return shapes
+
+
+def values_of(texts: Sequence[str]) -> dict[str, float]:
+    """Return the values of `NAME=1`. Raises Mistyped."""
+    values: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            values[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name or not isfinite(values[name]):
+            raise Mistyped(f"--fix {text}: write it as NAME=1")
+    return values
 
 
 def share_of(text: str) -> float:

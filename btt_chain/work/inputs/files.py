@@ -260,8 +260,9 @@ def _prepared(
     made = quantised(manifest, reals, number)
     # A clipped number is more than half a step beyond the end.
     step = _step(manifest, number)
-    low = np.float32(tensor.kind.low - tensor.zero - 1) * step
-    high = np.float32(tensor.kind.high - tensor.zero + 1) * step
+    zero = int(tensor.zero)
+    low = np.float32(tensor.kind.low - zero - 1) * step
+    high = np.float32(tensor.kind.high - zero + 1) * step
     return made, int(np.count_nonzero((reals <= low) | (reals >= high)))
 
 

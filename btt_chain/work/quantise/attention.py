@@ -124,7 +124,8 @@ def _scores(
         raise ModelRefused.at(
             softmax.name,
             "its scores are not a product of queries and keys, times one number, plus a constant "
-            f"mask: export for one length without mask; {_FORM}",
+            "mask: export for one length without mask, or fix the mask with --fix NAME=1; "
+            f"{_FORM}",
         )
     return step, factor, _is_causal(softmax, offset, plan.shapes[step.output])
 

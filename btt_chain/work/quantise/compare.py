@@ -394,7 +394,7 @@ def _agreement(
         margins=sorted(tally.margins, reverse=True),
         by_label=by_label,
         auc=auc,
-        cosines=_spread(tally.cosines),
+        cosines=_mean_and_least(tally.cosines),
     )
 
 
@@ -427,7 +427,7 @@ def cosines(found: Float64s, real: Float64s) -> Float64s:
     return products.reshape(-1)
 
 
-def _spread(values: Sequence[float]) -> tuple[float, float] | None:
+def _mean_and_least(values: Sequence[float]) -> tuple[float, float] | None:
     """Return the mean and the least of some numbers; None if there are none."""
     return (sum(values) / len(values), min(values)) if values else None
 

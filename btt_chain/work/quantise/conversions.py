@@ -40,6 +40,10 @@ _FUSED: Final = frozenset({
     "Attention", "RotaryEmbedding", "MultiHeadAttention", "SkipLayerNormalization",
 })  # fmt: skip
 """Parts of transformers in one operator."""
+_OF_NUMBERS: Final = frozenset({
+    "Cast", "Flatten", "Gather", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
+})  # fmt: skip
+"""Operators that may read whole numbers."""
 _NEAREST: Final[Mapping[str, str]] = {
     "InstanceNormalization": "BatchNormalization with fixed statistics",
     "ReduceMax": "GlobalMaxPool",
@@ -71,6 +75,8 @@ def steps_of(node: FloatNode) -> Steps:
             f"{node.kind} as one operator: export an older opset, which writes it as MatMul, "
             "Softmax and Add"
         )
+    if node.kind not in _OF_NUMBERS and node.graph.numbers.intersection(node.proto.input):
+        raise node.refused("computes with whole numbers: make its result an input")
     function = function_of(node)
     if function is not None:
         return [function]
@@ -231,7 +237,10 @@ def _two(node: FloatNode) -> Steps:
             return [Multiply(*_tensors(node, 1, 0))]
         raise node.refused(f"multiplies {a} and {b}: one must have the shape of the result")
     if a != b:
-        raise node.refused(f"adds {a} and {b}: expand the smaller one")
+        raise node.refused(
+            f"adds {a} and {b}: expand the smaller one, or fix a mask that is an input with "
+            "--fix NAME=1"
+        )
     sign = -1.0 if node.kind == "Sub" else 1.0
     return [Total(*_tensors(node, 0, 1), by=(1.0, sign))]
 
@@ -520,8 +529,6 @@ def _lookup(node: FloatNode) -> Step:
     table = node.reals(0)
     if table.ndim != 2 or node.integer("axis", 0) != 0:
         raise node.refused(f"looks up along an axis of {table.shape}: only rows of a table can be")
-    if node.input(1) not in node.graph.numbers:
-        raise node.refused("looks up by numbers that are computed: make them an input")
     return Lookup(*_tensors(node, 1), table)
 
 

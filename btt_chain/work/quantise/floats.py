@@ -121,8 +121,13 @@ def _external(model: onnx.ModelProto) -> list[str]:
     ]
 
 
-def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
-    """Read a float model; `shapes` fixes those of inputs. Raises ModelRefused."""
+def float_graph(
+    path: Path, shapes: Mapping[str, Sequence[int]], fixed: Mapping[str, float]
+) -> FloatGraph:
+    """Read a float model; `shapes` fixes those of inputs, `fixed` the values of some.
+
+    Raises ModelRefused.
+    """
     model = loaded(path)
     if model.functions or model.graph.sparse_initializer:
         raise ModelRefused("has local functions or sparse constants: export it without")
@@ -133,7 +138,7 @@ def float_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> FloatGraph:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelRefused(f"constant {name!r} has NaN or infinite numbers: train it anew")
     left_out = remove_states(model, constants)
-    _fix_shapes(model, constants, shapes)
+    _fix_shapes(model, constants, shapes, fixed)
     nodes = endings_last(_without_aliases(model), model)
     for _ in range(MAX_ROUNDS):
         static = _inferred(model, nodes, constants)
@@ -170,39 +175,55 @@ def _check_node(node: onnx.NodeProto) -> None:
 
 
 def _fix_shapes(
-    model: onnx.ModelProto, constants: Mapping[str, Array], shapes: Mapping[str, Sequence[int]]
+    model: onnx.ModelProto,
+    constants: dict[str, Array],
+    shapes: Mapping[str, Sequence[int]],
+    values: Mapping[str, float],
 ) -> None:
-    """Write fixed shapes into the inputs; a first axis of any size becomes 1."""
+    """Write fixed shapes into the inputs; a first axis of any size becomes 1.
+
+    Inputs with fixed values become constants.
+    """
     inputs = [value for value in model.graph.input if value.name not in constants]
-    unknown = sorted(set(shapes) - {value.name for value in inputs})
+    unknown = sorted({*shapes, *values} - {value.name for value in inputs})
     if unknown:
         names = ", ".join(value.name for value in inputs)
         raise ModelRefused(f"has no input {unknown[0]!r}; its inputs are {names}")
-    for value in inputs:
+    for value in list(inputs):
         kind = value.type.tensor_type
-        if kind.elem_type not in _INPUTS:
+        if kind.elem_type not in _INPUTS and value.name not in values:
             raise ModelRefused(
                 f"input {value.name!r} is not of float32, nor of whole numbers of 32 or 64 bits: "
                 "convert the model"
             )
-        dims = [int(dim.dim_value) for dim in kind.shape.dim]
-        fixed = list(shapes.get(value.name, ()))
-        if fixed and dims and len(fixed) != len(dims):
-            raise ModelRefused(f"input {value.name!r} has {len(dims)} axes, not {len(fixed)}")
-        if not fixed:
-            fixed = [1, *dims[1:]] if dims and not dims[0] else dims
-        if not fixed or min(fixed) < 1:
-            form = "x".join(str(size or "?") for size in fixed) or "1x..."
-            raise ModelRefused(
-                f"input {value.name!r} has dynamic axes ({form}): fix them with "
-                f"--shape {value.name}={form.replace('?', 'SIZE')}"
-            )
+        fixed = _sides(value, shapes)
         value.CopyFrom(helper.make_tensor_value_info(value.name, kind.elem_type, fixed))
+        if value.name in values:
+            inputs.remove(value)
+            dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            constants[value.name] = np.full(fixed, values[value.name], dtype)
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
     del model.graph.value_info[:]
+
+
+def _sides(value: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]]) -> list[int]:
+    """Return the shape of an input. Raises ModelRefused if an axis is dynamic."""
+    dims = [int(dim.dim_value) for dim in value.type.tensor_type.shape.dim]
+    fixed = list(shapes.get(value.name, ()))
+    if fixed and dims and len(fixed) != len(dims):
+        raise ModelRefused(f"input {value.name!r} has {len(dims)} axes, not {len(fixed)}")
+    if not fixed:
+        fixed = [1, *dims[1:]] if dims and not dims[0] else dims
+    if not fixed or min(fixed) < 1:
+        form = "x".join(str(size or "?") for size in fixed) or "1x..."
+        raise ModelRefused(
+            f"input {value.name!r} has dynamic axes ({form}): fix them with "
+            f"--shape {value.name}={form.replace('?', 'SIZE')}"
+        )
+    return fixed
 
 
 def _without_aliases(model: onnx.ModelProto) -> list[onnx.NodeProto]:

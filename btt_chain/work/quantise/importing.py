@@ -60,6 +60,8 @@ class Settings:
     budget: float = BUDGET
     """Growth of the multiplications that 16-bit tensors may cost."""
     accept_loss: bool = False
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    """Inputs that always have one value, and are left out for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Importer:
         self.settings = settings
         self.report = report
         report("reading the model")
-        self.graph = float_graph(path, settings.shapes)
+        self.graph = float_graph(path, settings.shapes, settings.fixed)
         self.plan = plan_of(self.graph)
         self.folds = fold(self.plan)
         self.groups = Groups(self.plan)
@@ -261,6 +263,8 @@ class Importer:
         if self.graph.left_out:
             names = ", ".join(self.graph.left_out)
             remarks.append(f"states of recurrent layers are left out, the first is 0: {names}")
+        for name, value in self.settings.fixed.items():
+            remarks.append(f"input {name!r} is left out, it is always {value:g}")
         if widened:
             remarks.append(f"16 bits: {', '.join(sorted(widened))}")
         for name, ending in zip(self.plan.results, self.plan.endings, strict=True):

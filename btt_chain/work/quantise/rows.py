@@ -1,4 +1,4 @@
-"""Which tensors have rows with scales of their own: those of transformers.
+"""Choice of the tensors whose rows have scales of their own: those of transformers.
 
 Scales of whole tensors fail there: some channels are far larger than others, and rows differ in
 norm. From a normalisation or an attention on, dense layers, sums, GELU and SiLU stay in such rows.
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from btt_chain.work.functions import Function as RowFunction
-from btt_chain.work.quantise.functions import gelu, sigmoid
+from btt_chain.work.quantise.functions import clamping, gelu, sigmoid
 from btt_chain.work.quantise.steps import (
     Affine,
     Attention,
@@ -62,7 +62,9 @@ class _Rows:
         self.readers = plan.readers()
         self.steps: list[Step] = []
         self.rows: set[str] = set()
-        self.converted: dict[str, str] = {}
+        self.near: set[str] = set()
+        """Tensors with one scale that are functions of rows: products read them as rows again."""
+        self.converted: set[str] = set()
 
     def take(self) -> None:
         """Replace the steps, and choose the kinds of rows."""
@@ -83,15 +85,16 @@ class _Rows:
         if isinstance(step, RowProduct):
             return self._with(step, self._row(step, 0))
         inside = [name in self.rows for name in step.inputs]
-        if isinstance(step, Product) and inside[0] and step.frame is None and step.clamp is None:
-            return RowProduct(step.name, step.inputs, step.output, step.weights, step.bias)
+        if isinstance(step, Product) and step.frame is None and self._is_near(step.inputs[0]):
+            return self._dense(step)
         if isinstance(step, Total) and any(inside) and step.by == (1.0, 1.0):
             both = (self._row(step, 0), self._row(step, 1))
             return RowTotal(step.name, both, step.output)
-        if isinstance(step, Function) and inside[0]:
+        if isinstance(step, Function) and self._is_near(step.inputs[0]):
             joined = self._activated(step)
             if joined is not None:
                 return joined
+            self.near.add(step.output)
         if isinstance(step, Reshape | Transpose) and inside[0] and self._keeps_rows(step):
             return step
         return self._with(step, *(self._static(step, at) for at in range(len(step.inputs))))
@@ -99,6 +102,21 @@ class _Rows:
     @staticmethod
     def _with(step: Step, *inputs: str) -> Step:
         return step if inputs == step.inputs else replace(step, inputs=inputs)
+
+    def _is_near(self, name: str) -> bool:
+        """Return True if a tensor is rows with scales of their own, or a function of them."""
+        return name in self.rows or name in self.near
+
+    def _dense(self, step: Product) -> Step:
+        """Return a product of rows; its bounds, if there are any, are a function after it."""
+        inputs = (self._row(step, 0),)
+        if step.clamp is None:
+            return RowProduct(step.name, inputs, step.output, step.weights, step.bias)
+        self.steps.append(RowProduct(step.name, inputs, step.raw, step.weights, step.bias))
+        self.rows.add(step.raw)
+        self.near.add(step.output)
+        bounded = clamping(f"{step.name}:bounds", (step.raw,), step.output, *step.clamp)
+        return self._with(bounded, self._static(bounded, 0))
 
     def _row(self, step: Step, at: int) -> str:
         """Return an input in rows with scales of their own."""
@@ -118,7 +136,7 @@ class _Rows:
     def _convert(self, step: ToRows | FromRows) -> str:
         """Add a conversion of a tensor, once, and return its output."""
         if step.output not in self.converted:
-            self.converted[step.output] = step.output
+            self.converted.add(step.output)
             self.plan.shapes[step.output] = self.plan.shapes[step.inputs[0]]
             self.steps.append(step)
             if isinstance(step, ToRows):

@@ -19,6 +19,7 @@ from cli.commands.model import import_
 from cli.commands.model_import import NEEDS, flag
 from cli.program import program
 from unit.work.float_nets import Net, items
+from unit.work.float_transformers import masked
 
 
 def run(*args: object) -> Result:
@@ -143,6 +144,32 @@ def test_a_model_of_integers_is_not_quantised_again(folder: Path) -> None:
     assert "net.onnx has integers already: import it without --calibrate" in result.stderr
 
 
+def test_a_transformer_of_tokens_becomes_a_package_that_reads_tokens(tmp_path: Path) -> None:
+    net, output = masked()
+    net.save(tmp_path, output)
+    rng = np.random.default_rng(1)
+    shapes: list[object] = []
+    for name in ("ids", "mask", "types"):
+        shapes += ["--shape", f"{name}=1x12"]
+    for name, count in (("tokens", 24), ("jobs", 3)):
+        (tmp_path / name).mkdir()
+        ids, types = rng.integers(0, 200, (count, 12)), rng.integers(0, 2, (count, 12))
+        np.savez(tmp_path / name / "sentences.npz", input0=ids, input1=types)
+    result = run(
+        tmp_path / "net.onnx", "--calibrate", tmp_path / "tokens", *shapes, "--fix", "mask=1",
+        "--ranges", "minmax", "-o", tmp_path / "net.btt",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.stderr
+    assert "cosine of rows mean 0.99" in result.stdout
+    assert "input 'mask' is left out, it is always 1" in result.stdout
+    package = load(tmp_path / "net.btt")
+    jobs = read([tmp_path / "jobs" / "sentences.npz"], package.manifest, package.preparation)
+    assert [part.tolist() for part in jobs.elements] == [ids.tolist(), types.tolist()]
+    (made,) = Executor(package.model).run(*jobs.elements).outputs
+    assert made.shape[:2] == (3, 12)
+
+
 def test_a_refusal_names_the_file(folder: Path) -> None:
     (folder / "test" / "other.npy").write_bytes(b"no array")
     result = run(folder / "net.onnx", "--calibrate", folder / "test", "-o", folder / "net.btt")
@@ -153,8 +180,8 @@ def test_a_refusal_names_the_file(folder: Path) -> None:
 
 COMPLETE = {
     "--calibrate": ["test"], "--compare": ["test"], "--labels": ["labels.csv"],
-    "--shape": ["x=1x3x8x8"], "--ranges": ["minmax"], "--least": ["0"], "--accept-loss": [],
-    "--budget": ["0%"], "--chart": ["net.svg"],
+    "--shape": ["x=1x3x8x8"], "--fix": ["mask=1"], "--ranges": ["minmax"], "--least": ["0"],
+    "--accept-loss": [], "--budget": ["0%"], "--chart": ["net.svg"],
 }  # fmt: skip
 """All options that need another one, and --calibrate, with a value each."""
 ALONE = {"--output", "--prepare", "--calibrate", "--json", "--help"}
@@ -193,7 +220,8 @@ def test_all_options_of_an_import_go_together(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "labels.csv").write_text("0\n" * 40)
-    words = [word for option, value in COMPLETE.items() for word in (option, *value)]
+    inputs = {name: value for name, value in COMPLETE.items() if name != "--fix"}  # it has one
+    words = [word for option, value in inputs.items() for word in (option, *value)]
     result = run("net.onnx", *words, "-o", "net.btt")
     assert result.exit_code == 0, result.stderr
 
@@ -204,6 +232,8 @@ def test_all_options_of_an_import_go_together(
         (["--calibrate", "test", "--shape", "x"], "--shape x: write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1x0"], "write it as NAME=1x3x224x224"),
         (["--calibrate", "test", "--shape", "x=1", "--shape", "x=2"], "of x is given twice"),
+        (["--calibrate", "test", "--fix", "x"], "--fix x: write it as NAME=1"),
+        (["--calibrate", "test", "--fix", "x=nan"], "--fix x=nan: write it as NAME=1"),
         (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
     ],
 )

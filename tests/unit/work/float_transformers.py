@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -77,16 +77,31 @@ class Encoder:
         sides = self.net.constant([1, self.places, self.width], "i8")
         return self.net.node("Reshape", turned, sides)
 
-    def attention(self, x: str, mask: np.ndarray | None = None) -> str:
+    def attention(self, x: str, mask: str = "") -> str:
         """Three projections, each cut into heads; the scores are divided (as BERT does)."""
         net = self.net
         q, k, v = (self.dense(x, self.width, self.width) for _ in range(3))
         q, k, v = self.cut(q, (0, 2, 1, 3)), self.cut(k, (0, 2, 3, 1)), self.cut(v, (0, 2, 1, 3))
         scores = net.node("Div", net.node("MatMul", q, k), net.constant(sqrt(self.length)))
-        if mask is not None:
-            scores = net.node("Add", scores, net.constant(mask))
+        if mask:
+            scores = net.node("Add", scores, mask)
         means = net.node("MatMul", net.node("Softmax", scores, axis=-1), v)
         return self.dense(self.joined(means), self.width, self.width)
+
+    def flat_attention(self, x: str) -> str:
+        """Heads as the first of three axes, and scores times both roots (as older torch does)."""
+        net, sides = self.net, [self.places, self.heads, self.length]
+        parts: list[str] = []
+        for perm in ((1, 0, 2), (1, 2, 0), (1, 0, 2)):
+            rows = net.node("Reshape", self.dense(x, self.width, self.width),
+                            net.constant(sides, "i8"))  # fmt: skip
+            parts.append(net.node("Transpose", rows, perm=list(perm)))
+        root = net.constant(self.length**-0.25)
+        scores = net.node("MatMul", *(net.node("Mul", part, root) for part in parts[:2]))
+        means = net.node("MatMul", net.node("Softmax", scores, axis=-1), parts[2])
+        turned = net.node("Transpose", means, perm=[1, 0, 2])
+        whole = net.node("Reshape", turned, net.constant([1, self.places, self.width], "i8"))
+        return self.dense(whole, self.width, self.width)
 
     def joint_attention(self, x: str) -> str:
         """One projection for all three, cut by Gather; queries are multiplied (as timm does)."""
@@ -101,7 +116,34 @@ class Encoder:
         return self.dense(self.joined(means), self.width, self.width)
 
 
-def minilm(layers: int = 2, mask: np.ndarray | None = None) -> tuple[Net, str]:
+def masked() -> tuple[Net, str]:
+    """A layer of BERT with its three inputs: tokens, their types, and a mask of padding."""
+    shapes = {name: [1, "n"] for name in ("ids", "mask", "types")}
+    net = Net(shapes, kinds=dict.fromkeys(shapes, "INT64"))
+    of = Encoder(net, 12, 64, 4, 128)
+    words = net.node("Gather", net.constant(net.rng.normal(0, 1, (200, 64))), "ids")
+    types = net.node("Gather", net.constant(net.rng.normal(0, 1, (2, 64))), "types")
+    x = of.norm(net.node("Add", words, types))
+    axes = net.constant([1, 2], "i8")
+    seen = net.node("Cast", net.node("Unsqueeze", "mask", axes), to=1)
+    hidden = net.node("Sub", net.constant(1.0), seen)
+    mask = net.node("Mul", hidden, net.constant(-10_000.0))
+    return net, of.norm(net.node("Add", of.attention(x, mask), x))
+
+
+def rows_of_signals(
+    attend: Callable[[Encoder, str], str], activate: Callable[[Encoder, str], str]
+) -> tuple[Net, str]:
+    """One layer over a signal of 12 rows, with a form of attention and an activation."""
+    net = Net({"x": ["n", 12, 32]})
+    of = Encoder(net, 12, 32, 4, 64)
+    x = of.norm(of.dense("x", 32, 32))
+    x = of.norm(net.node("Add", attend(of, x), x))
+    hidden = of.dense(activate(of, of.dense(x, 32, 64)), 64, 32)
+    return net, of.norm(net.node("Add", hidden, x))
+
+
+def minilm(layers: int = 2) -> tuple[Net, str]:
     """A sentence encoder: tokens and their places, normalised after each residual."""
     net = Net({"ids": [1, 12]}, kinds={"ids": "INT64"})
     of = Encoder(net, 12, 64, 4, 128)
@@ -109,7 +151,7 @@ def minilm(layers: int = 2, mask: np.ndarray | None = None) -> tuple[Net, str]:
     x = net.node("Gather", words, "ids")
     x = of.written_norm(net.node("Add", x, net.constant(net.rng.normal(0, 0.5, (1, 12, 64)))))
     for _ in range(layers):
-        x = of.written_norm(net.node("Add", of.attention(x, mask), x))
+        x = of.written_norm(net.node("Add", of.attention(x), x))
         hidden = of.dense(of.gelu(of.dense(x, 64, 128)), 128, 64)
         x = of.written_norm(net.node("Add", hidden, x))
     return net, x

@@ -11,11 +11,12 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
 
 from btt_chain.scale import encode
+from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.fraud import FraudProof
 from btt_chain.work.graph import PROOF_BYTES
 from btt_chain.work.model import Float64s, real_outputs
-from btt_chain.work.operators import Attend, Gather, Norm, RowLinear, Scores
+from btt_chain.work.operators import Attend, Gather, Linear, Norm, RowLinear, Scores, WideTable
 from btt_chain.work.quantise.compare import cosines
 from btt_chain.work.quantise.floats import Feeds, runner
 from btt_chain.work.quantise.importing import Imported, Importer, Settings
@@ -23,7 +24,7 @@ from btt_chain.work.recheck import first_fault
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind
 from unit.work.float_nets import Net, items
-from unit.work.float_transformers import minilm, vit
+from unit.work.float_transformers import Encoder, masked, minilm, rows_of_signals, vit
 from unit.work.row_world import fault_at
 from unit.work.test_fraud import Receipt, first_item
 from unit.work.work_world import nodes_of
@@ -112,3 +113,152 @@ def test_a_lie_in_every_node_of_an_imported_transformer_is_proven(
         proof = receipt.proof(*fault)
         assert receipt.judged(proof)
         assert len(encode(FraudProof, proof)) <= largest_proof(model.graph, number) <= PROOF_BYTES
+
+
+# ---- forms
+
+
+def signals(seed: int, count: int) -> Sequence[Feeds]:
+    return items(seed, count, x=(1, 12, 32))
+
+
+def causal(of: Encoder, x: str) -> str:
+    hidden = np.triu(np.full((of.places, of.places), -1e9), 1)
+    return of.attention(x, of.net.constant(hidden))
+
+
+ATTENTIONS = {
+    "apart": Encoder.attention, "joint": Encoder.joint_attention, "flat": Encoder.flat_attention,
+    "causal": causal,
+}  # fmt: skip
+ACTIVATIONS: Mapping[str, Callable[[Encoder, str], str]] = {
+    "relu": lambda of, x: of.net.relu(x),
+    "silu": lambda of, x: of.net.node("Mul", x, of.net.node("Sigmoid", x)),
+    "gelu": Encoder.gelu,
+    "gelu by tanh": Encoder.gelu_by_tanh,
+    "tanh": lambda of, x: of.net.node("Tanh", x),
+}
+
+
+def layer(attend: str, activate: str, folder: Path) -> Imported:
+    net, output = rows_of_signals(ATTENTIONS[attend], ACTIVATIONS[activate])
+    settings = Settings(method="minmax", accept_loss=True)
+    return Importer(net.save(folder, output), settings).quantised(signals(1, 24), signals(2, 8))
+
+
+@pytest.mark.parametrize("attend", ATTENTIONS)
+def test_attention_is_read_in_each_form(attend: str, tmp_path: Path) -> None:
+    result = layer(attend, "gelu", tmp_path)
+    (scores,) = [
+        node.op for node in result.quantised.model.graph.nodes if isinstance(node.op, Scores)
+    ]
+
+    assert float(cosines_of(result, signals(4, 32)).mean()) >= 0.99
+    assert (int(scores.length), scores.causal) == (8, attend == "causal")
+
+
+@pytest.mark.parametrize("activate", ACTIVATIONS)
+def test_activations_are_joined_to_their_product_or_have_one_scale(
+    activate: str, tmp_path: Path
+) -> None:
+    result = layer("apart", activate, tmp_path)
+    then = [
+        node.op.then.name
+        for node in result.quantised.model.graph.nodes
+        if isinstance(node.op, RowLinear) and node.op.then
+    ]
+
+    assert float(cosines_of(result, signals(4, 32)).mean()) >= 0.99
+    assert then == {"gelu": ["GELU"], "gelu by tanh": ["GELU"], "silu": ["SILU"]}.get(activate, [])
+    assert (WideTable in operators(result)) == (activate in {"relu", "tanh"})
+    assert operators(result).count(Linear) == 1
+    assert operators(result).count(RowLinear) == 6
+
+
+def test_a_mask_that_is_always_1_is_left_out(tmp_path: Path) -> None:
+    net, output = masked()
+    path = net.save(tmp_path, output)
+    shapes = dict.fromkeys(("ids", "mask", "types"), (1, 12))
+    settings = Settings(shapes, "minmax", accept_loss=True, fixed={"mask": 1.0})
+    importer = Importer(path, settings)
+    rng = np.random.default_rng(1)
+    feeds: list[Feeds] = [
+        {
+            "ids": rng.integers(0, 200, (1, 12)).astype(np.float32),
+            "types": rng.integers(0, 2, (1, 12)).astype(np.float32),
+        }
+        for _ in range(40)
+    ]
+    result = importer.quantised(feeds[:24], feeds[24:])
+
+    assert [port.name for port in result.quantised.inputs] == ["ids", "types"]
+    assert "input 'mask' is left out, it is always 1" in result.remarks
+    assert float(cosines_of(result, feeds[24:]).mean()) >= 0.99
+    with pytest.raises(ModelRefused, match="or fix a mask that is an input with --fix"):
+        Importer(path, Settings(shapes))
+
+
+# ---- refusals
+
+
+def windowed(of: Encoder, x: str) -> str:
+    """Each query sees its neighbours only."""
+    near = np.abs(np.subtract.outer(np.arange(of.places), np.arange(of.places))) < 3
+    return of.attention(x, of.net.constant(np.where(near, 0, -1e9)))
+
+
+def turned(of: Encoder, x: str) -> str:
+    """Queries that another operation changes before they meet the keys."""
+    net = of.net
+    q, k, v = (
+        of.cut(of.dense(x, 32, 32), perm) for perm in ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3))
+    )
+    shares = net.node("Softmax", net.node("MatMul", net.node("Tanh", q), k), axis=-1)
+    return of.joined(net.node("MatMul", shares, v))
+
+
+def shares_alone(of: Encoder, x: str) -> str:
+    """A gate by shares of channels, as in some mixtures."""
+    return of.net.node("Mul", x, of.net.node("Softmax", of.dense(x, 32, 32), axis=-1))
+
+
+def pairs_alone(of: Encoder, x: str) -> str:
+    """A product of two activations without a softmax."""
+    turned = of.net.node("Transpose", of.dense(x, 32, 32), perm=[0, 2, 1])
+    return of.net.node("MatMul", of.net.node("MatMul", x, turned), x)
+
+
+def mixed_heads(of: Encoder, x: str) -> str:
+    """Heads that are cut from the rows as if these were not apart."""
+    net, sides = of.net, of.net.constant([1, 4, 12, 8], "i8")
+    q, k, v = (net.node("Reshape", of.dense(x, 32, 32), sides) for _ in range(3))
+    scores = net.node("MatMul", q, net.node("Transpose", k, perm=[0, 1, 3, 2]))
+    return of.joined(net.node("MatMul", net.node("Softmax", scores, axis=-1), v))
+
+
+REFUSED: Mapping[str, tuple[Callable[[Encoder, str], str], str]] = {
+    "window": (windowed, "node 'softmax.*: its constant mask hides other keys than those after"),
+    "turned": (turned, "node 'matmul.*: operand 0 is not a part of a dense layer; the form that"),
+    "shares": (shares_alone, "node 'softmax.*: its scores are not a product of queries and keys"),
+    "pairs": (pairs_alone, "node 'matmul.*: a product of two activations; the form that is read"),
+    "mixed": (mixed_heads, "node 'matmul.*: the heads of operand 0 mix places; the form that is"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_another_form_of_attention_is_refused_with_the_one_that_is_read(
+    kind: str, tmp_path: Path
+) -> None:
+    attend, why = REFUSED[kind]
+    net, output = rows_of_signals(attend, Encoder.gelu)
+    with pytest.raises(ModelRefused, match=why) as refusal:
+        Importer(net.save(tmp_path, output), Settings())
+    assert "\n" not in str(refusal.value)
+
+
+def test_computing_with_numbers_of_tokens_is_refused(tmp_path: Path) -> None:
+    net = Net({"ids": [1, 12]}, kinds={"ids": "INT64"})
+    more = net.node("Add", "ids", net.constant(2, "i8"))
+    rows = net.node("Gather", net.weights(200, 16), more)
+    with pytest.raises(ModelRefused, match="node 'add0': computes with whole numbers: make"):
+        Importer(net.save(tmp_path, rows), Settings())
