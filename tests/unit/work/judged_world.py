@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from btt_chain.work.fraud import Reader, judgement
 from btt_chain.work.graph import Graph
 from btt_chain.work.operators import attention, columns, dynamic, matmul, scan, tokens
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 MULTIPLYING: Final[tuple[ModuleType, ...]] = (attention, columns, dynamic, matmul, scan, tokens)
 """Modules of operators that multiply rows of numbers by `mul`."""
@@ -76,7 +79,7 @@ def instructions(run: Callable[[], object]) -> int:
     """Return the number of bytecode instructions that a function executes."""
     count = 0
 
-    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object]:
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction:
         nonlocal count
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         count += event == "opcode"

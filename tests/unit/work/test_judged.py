@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import Model
+from btt_chain.work.operators.scan import Cell
 from btt_chain.work.shapes import judged_of
 from btt_chain.work.tensors import Kind
 from unit.work.judged_world import Held, judged_numbers
 from unit.work.row_world import witnesses_of
 from unit.work.work_world import (
     KINDS,
-    Cell,
     items_of,
     nodes_of,
     records_of,
