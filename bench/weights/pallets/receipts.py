@@ -65,8 +65,12 @@ from runtime.pallets.session.pallet import SessionKeys
 from runtime.params import MAX_COMMITTEE
 
 HEIGHT: Final = MAX_LINES
-WIDTH: Final = 20
-"""Numbers of a line, with which a proof has the largest size but for a tenth."""
+CHANNELS: Final = 2
+"""Channels of a line: a window of one of them has to pick its numbers from all."""
+WIDTH: Final = 10
+"""Pixels of a line, with which a proof has the largest size but for a tenth."""
+LINES: Final = HEIGHT * CHANNELS
+"""Numbers of a proof for each pixel of a line."""
 JUDGED: Final = 7
 """Node whose element is proven wrong."""
 OPENED: Final = 256
@@ -119,7 +123,7 @@ def model_of(nodes: int, width: int) -> Manifest:
 
     The first of them reads lines of this width, as many as a proof may read.
     """
-    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1), u32(1)], i16(-128), u16(0))
+    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1), u32(CHANNELS)], i16(-128), u16(0))
     full = Tensor(Kind.I8, point.shape, i16(-128), u16(MIN_LEAF_BYTES))
     pool = AveragePool(u16(0), window((HEIGHT, 1, width)), u32(scale_bits(1 / (HEIGHT * width))))
     made = [Node("pool", pool, point)]
@@ -128,7 +132,8 @@ def model_of(nodes: int, width: int) -> Manifest:
     for at in range(len(made), nodes):
         op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
         made.append(Node(f"{at}", op, full))
-    image = Tensor(Kind.I8, [u32(HEIGHT), u32(1), u32(width), u32(1)], i16(0), u16(LEAF_BYTES))
+    sides = [u32(HEIGHT), u32(1), u32(width), u32(CHANNELS)]
+    image = Tensor(Kind.I8, sides, i16(0), u16(LEAF_BYTES))
     graph = Graph([image], made, [u16(len(made))])
     scale = u32(scale_bits(1.0))
     return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
@@ -350,11 +355,11 @@ def attest_reveal(b: Bench) -> Case:
 @benchmark(
     "Receipts.prove_fraud",
     nodes=(JUDGED + 1, MAX_NODES),
-    judged=(HEIGHT + JUDGED, HEIGHT * WIDTH + JUDGED),
+    judged=(LINES + JUDGED, LINES * WIDTH + JUDGED),
 )
 def prove_fraud(b: Bench, nodes: int, judged: int) -> Case:
     """Prove an element wrong with the largest proof; all others missed it."""
-    said = claim(nodes, judged // HEIGHT)
+    said = claim(nodes, judged // LINES)
     disclosed(b, checked(b, Phase.Pending, WRONG, Valid(), said=said))
     proof = fraud.prove(said.graph, said.evidence, JUDGED, 0)
     return Case(b.call("Receipts", "prove_fraud", receipt=ID, proof=proof), NONE)

@@ -32,7 +32,7 @@ Proof = FraudProof | tuple[EdgeProof, bool]
 
 
 class ProofCost(NamedTuple):
-    """What the weight of a proof depends on."""
+    """Sizes on which the weight of a proof depends."""
 
     nodes: int
     """Nodes of the graph, which is decoded for it."""

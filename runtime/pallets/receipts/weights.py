@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from typing import Final
 
-SUBMIT: Final = 402_000_000
+SUBMIT: Final = 397_000_000
 """5 keys written."""
-ATTEST_COMMIT: Final = 567_000_000
+ATTEST_COMMIT: Final = 543_000_000
 """1 key written."""
-ATTEST_REVEAL: Final = 2_100_000_000
+ATTEST_REVEAL: Final = 1_990_000_000
 """1 key written."""
 
 
 def prove_fraud(nodes: int, judged: int) -> int:
     """117 keys written.
 
-    `nodes` 8 to 512, `judged` 1_031 to 20_487.
+    `nodes` 8 to 512, `judged` 2_055 to 20_487.
     """
-    return 25_400_000_000 + 22_100_000 * nodes + 97_500 * judged
+    return 26_700_000_000 + 20_000_000 * nodes + 210_000 * judged
 
 
 def prove_edge(nodes: int) -> int:
@@ -30,26 +30,26 @@ def prove_edge(nodes: int) -> int:
 
     `nodes` 8 to 512.
     """
-    return 16_600_000_000 + 17_600_000 * nodes
+    return 15_900_000_000 + 18_500_000 * nodes
 
 
-REVEAL_PLANTED_ERROR: Final = 9_710_000_000
+REVEAL_PLANTED_ERROR: Final = 8_770_000_000
 """11 keys written."""
-ACCEPT_RESULT: Final = 2_680_000_000
+ACCEPT_RESULT: Final = 2_590_000_000
 """26 keys written."""
-CHALLENGE_DATA: Final = 5_230_000_000
+CHALLENGE_DATA: Final = 4_920_000_000
 """4 keys written."""
-ANSWER_DATA: Final = 7_700_000_000
+ANSWER_DATA: Final = 7_590_000_000
 """36 keys written."""
-DISPUTE_DIGEST: Final = 14_500_000_000
+DISPUTE_DIGEST: Final = 14_400_000_000
 """85 keys written."""
-JOIN: Final = 477_000_000
+JOIN: Final = 493_000_000
 """3 keys written."""
 BOND_EXTRA: Final = 496_000_000
 """3 keys written."""
-LEAVE: Final = 394_000_000
+LEAVE: Final = 395_000_000
 """2 keys written."""
-WITHDRAW: Final = 187_000_000
+WITHDRAW: Final = 189_000_000
 """2 keys written."""
 
 
@@ -58,24 +58,24 @@ def expose_voters(items: int) -> int:
 
     `items` 1 to 256.
     """
-    return 3_430_000_000 + 6_800_000 * items
+    return 3_260_000_000 + 7_720_000 * items
 
 
-LOOK: Final = 7_780_000
+LOOK: Final = 9_270_000
 """0 keys written."""
-SELECT: Final = 8_690_000_000
+SELECT: Final = 7_810_000_000
 """19 keys written."""
-CLOSE_ROUND: Final = 10_600_000_000
+CLOSE_ROUND: Final = 10_300_000_000
 """28 keys written."""
-CONVICT: Final = 16_300_000_000
+CONVICT: Final = 15_700_000_000
 """117 keys written."""
-DISPUTE: Final = 11_500_000_000
+DISPUTE: Final = 11_600_000_000
 """113 keys written."""
 WITHHOLD: Final = 7_430_000_000
 """86 keys written."""
-FINALIZE: Final = 8_540_000_000
+FINALIZE: Final = 8_420_000_000
 """74 keys written."""
-EXPIRE: Final = 7_470_000_000
+EXPIRE: Final = 7_420_000_000
 """87 keys written."""
 
 
@@ -84,4 +84,4 @@ def forget(receipts: int) -> int:
 
     `receipts` 1 to 8.
     """
-    return 98_500_000 + 124_000_000 * receipts
+    return 91_800_000 + 124_000_000 * receipts

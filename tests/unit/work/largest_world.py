@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
-from btt_chain.scale import i16, u8, u16, u32, u64
+from btt_chain.scale import encode, i16, u8, u16, u32, u64
 from btt_chain.work.build import window
+from btt_chain.work.commit import commit_item, commit_weights, roots_tree
 from btt_chain.work.errors import ModelRefused
+from btt_chain.work.fraud import Evidence, FraudProof, Job, prove
 from btt_chain.work.functions import Function
-from btt_chain.work.graph import Graph, Node, weighted_of
+from btt_chain.work.graph import Graph, Node, weighted_of, weights_layout
+from btt_chain.work.merkle import Tree
 from btt_chain.work.operators import (
     ArgMax,
     Attend,
@@ -18,6 +22,7 @@ from btt_chain.work.operators import (
     Conv,
     LayerNorm,
     Linear,
+    MatMul,
     MaxPool,
     Norm,
     Op,
@@ -31,9 +36,10 @@ from btt_chain.work.operators import (
 from btt_chain.work.operators.scan import Cell
 from btt_chain.work.shapes import MAX_LINES, check_graph
 from btt_chain.work.tensors import MIN_LEAF_BYTES, Kind, Tensor, Weights
+from unit.work.judged_world import Held
 from unit.work.work_world import NOTHING
 
-MOST: Final = (1 << 16) - 1
+MAX_SIZE: Final = (1 << 16) - 1
 WEIGHTS: Final = Weights(NOTHING.root, u16(MIN_LEAF_BYTES), u32(10**6))
 BOUNDS: Final = (i16(-128), i16(127))
 ONE: Final = u32(0x3F80_0000)
@@ -97,6 +103,11 @@ def linear(kind: Kind, n: int) -> Graph:
     return graph([tensor(kind, 1, n)], (op, tensor(I8, 1, 2)))
 
 
+def matmul(n: int) -> Graph:
+    op = MatMul(u16(0), u16(1), ONE)
+    return graph([tensor(I8, 2, n), tensor(I8, 2, n)], (op, tensor(I8, 2, 2)))
+
+
 def summed(n: int) -> Graph:
     op = Sum(u16(0), WEIGHTS, u16(n), *BOUNDS)
     return graph([tensor(I32, 1, n)], (op, tensor(I8, 1, 1)))
@@ -144,6 +155,7 @@ LARGEST: Final[Mapping[str, Callable[[int], Graph]]] = {
     "linear of 16 bits": lambda n: linear(I16, n),
     "shares": lambda n: rows(I8, Softmax(u16(0), [u16(256)] * 256), I16, n),
     "layer norm": lambda n: rows(I8, LayerNorm(u16(0), u64(1), WEIGHTS, u8(1)), I8, n),
+    "two rows": matmul,
     "partial sums": summed,
     "lines of a maximum": lambda n: most(MAX_LINES, 1, n),
     "lines of two channels": lambda n: most(MAX_LINES, 2, n),
@@ -161,7 +173,7 @@ LARGEST: Final[Mapping[str, Callable[[int], Graph]]] = {
 
 def largest(name: str) -> Graph:
     """Return the largest graph of a kind that may be registered."""
-    least, above = 1, MOST
+    least, above = 1, MAX_SIZE
     while least < above:
         middle = (least + above + 1) // 2
         if may_be_registered(LARGEST[name](middle)):
@@ -179,22 +191,61 @@ def may_be_registered(made: Graph) -> bool:
     return True
 
 
-class Invented:
-    """A reader of numbers that no tree holds; rows have their scale, tokens are 0."""
+class Proof(NamedTuple):
+    """A proof about the first element of a graph's last node, with what it is judged by."""
 
-    def __init__(self, made: Graph) -> None:
-        self._graph = made
+    graph: Graph
+    job: Job
+    raw: bytes
+    reader: Held
+    witness: int | None
 
-    def activation(self, number: int, start: int, length: int) -> bytes:
-        shape = self._graph.tensor(number)
-        if shape.kind.tail and start % shape.row_bytes == shape.row_bytes - shape.kind.tail:
-            return struct.pack("<IHh", 0, *UNIT)
-        claimed = number == len(self._graph.tensors) - 1
-        return bytes(length) if claimed else (b"\5\3\1\7" * (length // 4 + 1))[:length]
 
-    def record(self, row: int) -> bytes:
-        weighted = weighted_of(self._graph, len(self._graph.nodes) - 1)
-        assert weighted is not None
-        node = self._graph.nodes[weighted[0]]
-        length = node.op.record_bytes(self._graph.inputs_of(node))
-        return b"\3" * (length - 4) + ONE.to_bytes(4, "little")
+def proof_of(made: Graph, items: int) -> Proof:
+    """Commit to numbers that nothing computes, of so many equal items, and prove their first one.
+
+    The output is zero; rows have their scale, and the first token is the largest.
+    """
+    number = len(made.nodes) - 1
+    weighted = weighted_of(made, number)
+    records, tree = b"", Tree([bytes(32)])
+    if weighted is not None:
+        at, constants = weighted
+        records = _records(made, at)
+        tree = commit_weights(made, made.nodes[at], records)
+        made = _with_weights(made, at, replace(constants, root=tree.root))
+    last = made.out_of(number)
+    tensors = {
+        at: _filled(shape, b"\0" if at == last else b"\5\3\1\7")
+        for at, shape in enumerate(made.tensors)
+        if shape.committed
+    }
+    commitment = commit_item(made, 0, list(tensors.values()))
+    job = roots_tree([commitment.root] * items)
+    evidence = Evidence(0, list(tensors.values()), commitment, job)
+    witness = 1 if isinstance(made.nodes[number].op, ArgMax) else None
+    held = None if weighted is None else (records, tree)
+    proof = prove(made, evidence, number, 0, held, witness)
+    length = len(records) if weighted is None else weights_layout(made, made.nodes[at]).row
+    reader = Held(tensors, lambda row: records[row * length : (row + 1) * length])
+    return Proof(
+        made, Job(job.root, items, keyed=False), encode(FraudProof, proof), reader, witness
+    )
+
+
+def _filled(shape: Tensor, pattern: bytes) -> bytes:
+    length = shape.row_bytes - shape.kind.tail
+    row = (pattern * length)[:length]
+    tail = struct.pack("<IHh", 0, *UNIT) if shape.kind.tail else b""
+    return (row + tail) * shape.rows
+
+
+def _records(made: Graph, at: int) -> bytes:
+    layout = weights_layout(made, made.nodes[at])
+    return (b"\3" * (layout.row - 4) + ONE.to_bytes(4, "little")) * layout.rows
+
+
+def _with_weights(made: Graph, at: int, constants: Weights) -> Graph:
+    nodes = list(made.nodes)
+    nodes[at] = replace(nodes[at], op=nodes[at].op.with_constants(constants))
+    return replace(made, nodes=nodes)
