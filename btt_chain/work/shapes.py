@@ -161,7 +161,7 @@ def largest_proof(graph: Graph, number: int) -> int:
     made = graph.nodes[number]
     size = _NUMBERS + _opened(tensor_layout(made.out), *made.op.openings_of_output(made.out))
     # The job's tree and the item's.
-    depth = len(graph.tensors).bit_length()
+    depth = (len(graph.inputs) + len(graph.nodes)).bit_length()
     size += _HASH * ((MAX_ITEMS - 1).bit_length() + opened * depth)
     size += opened * (_HASH + _OPENED_LEAF)
     constants = weighted_of(graph, number)

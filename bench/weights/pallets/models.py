@@ -11,7 +11,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.build import window
-from btt_chain.work.graph import Graph, Manifest, Node
+from btt_chain.work.graph import MAX_NODES, Graph, Manifest, Node
 from btt_chain.work.model import scale_bits
 from btt_chain.work.operators import Conv, Softmax
 from btt_chain.work.shapes import macs_of
@@ -27,7 +27,6 @@ from runtime.pallets.models.types import (
     ModelClass,
 )
 
-MAX_NODES: Final = 512
 MAX_TABLES: Final = 16
 """Number of tables that fit into a manifest beside the maximum number of nodes, with 4 KB left."""
 ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"

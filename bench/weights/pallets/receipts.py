@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.jobs import ROOT, computing
-from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, conv, softmax
+from bench.weights.pallets.models import MAX_TABLES, conv, softmax
 from bench.weights.state import BLOCK, Bench
 from btt_chain.crypto import vrf
 from btt_chain.crypto.hashing import blake2_256
@@ -25,13 +25,13 @@ from btt_chain.scale import i16, u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import window
 from btt_chain.work.commit import commit_item, roots_tree
-from btt_chain.work.graph import Graph, Manifest, Node
+from btt_chain.work.graph import MAX_NODES, Graph, Manifest, Node
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import scale_bits
 from btt_chain.work.operators import AveragePool, Table
 from btt_chain.work.shapes import MAX_LINES, macs_of
-from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor
+from btt_chain.work.tensors import LEAF_BYTES, MIN_LEAF_BYTES, Kind, Tensor
 from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
@@ -65,7 +65,12 @@ from runtime.pallets.session.pallet import SessionKeys
 from runtime.params import MAX_COMMITTEE
 
 HEIGHT: Final = MAX_LINES
-WIDTH: Final = 16
+CHANNELS: Final = 2
+"""Channels of a line: a window of one of them has to pick its numbers from all."""
+WIDTH: Final = 10
+"""Pixels of a line, with which a proof has the largest size but for a tenth."""
+LINES: Final = HEIGHT * CHANNELS
+"""Numbers of a proof for each pixel of a line."""
 JUDGED: Final = 7
 """Node whose element is proven wrong."""
 OPENED: Final = 256
@@ -94,30 +99,18 @@ class ColdVerification(PythonVerification):
 # ---- the model, and the claims about it
 
 
-@cache
-def judged() -> Manifest:
-    """Return the largest manifest; an element of one node follows from seven others."""
-    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1), u32(1)], i16(-128), u16(0))
-    full = Tensor(Kind.I8, point.shape, i16(-128), u16(LEAF_BYTES))
-    pool = AveragePool(u16(0), window((HEIGHT, 1, WIDTH)), u32(scale_bits(1 / (HEIGHT * WIDTH))))
-    nodes = [Node("pool", pool, point)]
-    nodes += [Node(f"{at}", Table(u16(at), b"\7" * 256), point) for at in range(1, JUDGED)]
-    nodes.append(Node("judged", Table(u16(JUDGED), b"\7" * 256), full))
-    for at in range(len(nodes), MAX_NODES):
-        op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
-        nodes.append(Node(f"{at}", op, full))
-    image = Tensor(Kind.I8, [u32(HEIGHT), u32(1), u32(WIDTH), u32(1)], i16(0), u16(LEAF_BYTES))
-    graph = Graph([image], nodes, [u16(len(nodes))])
-    scale = u32(scale_bits(1.0))
-    return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A provider's claim about all items: the same wrong one about each."""
+    """A model, and a provider's claim about all items: the same wrong one about each."""
 
+    manifest: Manifest
     evidence: fraud.Evidence
     said: Tree
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the model."""
+        return self.manifest.graph
 
     @property
     def root(self) -> H256:
@@ -125,18 +118,40 @@ class Claim:
         return self.evidence.job.root
 
 
+def model_of(nodes: int, width: int) -> Manifest:
+    """Return a manifest of so many nodes; an element of one node follows from seven others.
+
+    The first of them reads lines of this width, as many as a proof may read.
+    """
+    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1), u32(CHANNELS)], i16(-128), u16(0))
+    full = Tensor(Kind.I8, point.shape, i16(-128), u16(MIN_LEAF_BYTES))
+    pool = AveragePool(u16(0), window((HEIGHT, 1, width)), u32(scale_bits(1 / (HEIGHT * width))))
+    made = [Node("pool", pool, point)]
+    made += [Node(f"{at}", Table(u16(at), b"\7" * 256), point) for at in range(1, JUDGED)]
+    made.append(Node("judged", Table(u16(JUDGED), b"\7" * 256), full))
+    for at in range(len(made), nodes):
+        op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
+        made.append(Node(f"{at}", op, full))
+    sides = [u32(HEIGHT), u32(1), u32(width), u32(CHANNELS)]
+    image = Tensor(Kind.I8, sides, i16(0), u16(LEAF_BYTES))
+    graph = Graph([image], made, [u16(len(made))])
+    scale = u32(scale_bits(1.0))
+    return Manifest(graph, [scale], [scale], u64(macs_of(graph)))
+
+
 ITEM: Final = ids.sample(RHO, MAX_ITEMS, ids.sample_size(MAX_ITEMS, full=False))[0]
 """An item that every verifier with this randomness checks."""
 
 
 @cache
-def claim() -> Claim:
-    """Return the claim."""
-    graph = judged().graph
-    tensors = [bytes(tensor.nbytes) for tensor in graph.committed]
-    commitment = commit_item(graph, ITEM, tensors)
+def claim(nodes: int = MAX_NODES, width: int = WIDTH) -> Claim:
+    """Return the claim about a model of so many nodes, by default the largest one."""
+    manifest = model_of(nodes, width)
+    tensors = [bytes(tensor.nbytes) for tensor in manifest.graph.committed]
+    commitment = commit_item(manifest.graph, ITEM, tensors)
     items = roots_tree([commitment.root] * MAX_ITEMS)
-    return Claim(fraud.Evidence(ITEM, tensors, commitment, items), roots_tree([ROOT] * MAX_ITEMS))
+    evidence = fraud.Evidence(ITEM, tensors, commitment, items)
+    return Claim(manifest, evidence, roots_tree([ROOT] * MAX_ITEMS))
 
 
 def shown() -> LeafProof:
@@ -147,7 +162,7 @@ def shown() -> LeafProof:
     def opened(tree: Tree, index: int, data: bytes | memoryview) -> Opening:
         return Opening([Leaf(u32(index), None, bytes(data))], tree.siblings([index]))
 
-    start, end = tensor_layout(judged().graph.inputs[0]).span(0)
+    start, end = tensor_layout(claim().graph.inputs[0]).span(0)
     return LeafProof(
         u32(ITEM),
         u16(0),
@@ -213,21 +228,27 @@ def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
     receipts.bonds.roster.value = sorted((who(number), BOND, u32(7)) for number in range(count))
 
 
-def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER) -> Receipt:
+def checked(
+    b: Bench,
+    phase: Phase,
+    *verdicts: Verdict | None,
+    due: int = LATER,
+    said: Claim | None = None,
+) -> Receipt:
     """Store a receipt in this phase, with a full committee that voted this.
 
     The last of the verdicts is that of all others. The maximum number of leaves is requested, and
     the receipt had a planted error once.
     """
     verifiers(b)
-    job_id, job, provider = computing(b, manifest=judged())
+    said = claim() if said is None else said
+    job_id, job, provider = computing(b, manifest=said.manifest)
     jobs, receipts = b.runtime.jobs, b.runtime.receipts
     jobs.store.timers.remove(DEADLINES, job.timer)
     state = JobState.Pending if phase is Phase.Pending else JobState.Checking
     job.timer, job.state, job.due = NO_TIMER, state, u32(0)
     job.check, job.receipt = Check.Sampled, ID
     jobs.store.jobs[job_id] = job
-    said = claim()
     found = Receipt(
         job_id, provider, job.attempt, said.root, said.said.root, ROOT,
         u32(BLOCK - 90), u32(BLOCK - 80), u32(BLOCK - 70), phase, u32(BLOCK - 60),
@@ -331,20 +352,25 @@ def attest_reveal(b: Bench) -> Case:
     )  # fmt: skip
 
 
-@benchmark("Receipts.prove_fraud")
-def prove_fraud(b: Bench) -> Case:
+@benchmark(
+    "Receipts.prove_fraud",
+    nodes=(JUDGED + 1, MAX_NODES),
+    judged=(LINES + JUDGED, LINES * WIDTH + JUDGED),
+)
+def prove_fraud(b: Bench, nodes: int, judged: int) -> Case:
     """Prove an element wrong with the largest proof; all others missed it."""
-    disclosed(b, checked(b, Phase.Pending, WRONG, Valid()))
-    proof = fraud.prove(judged().graph, claim().evidence, JUDGED, 0)
+    said = claim(nodes, judged // LINES)
+    disclosed(b, checked(b, Phase.Pending, WRONG, Valid(), said=said))
+    proof = fraud.prove(said.graph, said.evidence, JUDGED, 0)
     return Case(b.call("Receipts", "prove_fraud", receipt=ID, proof=proof), NONE)
 
 
-@benchmark("Receipts.prove_edge")
-def prove_edge(b: Bench) -> Case:
+@benchmark("Receipts.prove_edge", nodes=(JUDGED + 1, MAX_NODES))
+def prove_edge(b: Bench, nodes: int) -> Case:
     """Prove an output wrong; all others missed it."""
-    disclosed(b, checked(b, Phase.Pending, EDGE, Valid()))
-    said = claim()
-    proof = fraud.prove_edge(judged().graph, said.evidence, said.said, ROOT, output=True)
+    said = claim(nodes)
+    disclosed(b, checked(b, Phase.Pending, EDGE, Valid(), said=said))
+    proof = fraud.prove_edge(said.graph, said.evidence, said.said, ROOT, output=True)
     return Case(b.call("Receipts", "prove_edge", receipt=ID, proof=proof, output=True), NONE)
 
 
@@ -414,7 +440,7 @@ def dispute_digest(b: Bench) -> Case:
     receipts.quorum = u32(MAX_COMMITTEE)
     rebuild(b)
     found.replacements = u8(MAX_REPLACEMENTS)
-    graph = judged().graph
+    graph = claim().graph
     seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.deliveries.sample_count(job_of(b, found)))
     count = len(seen) * sum(ids.leaf_counts(graph))
     tree = ids.digest_tree([bytes(32)] * count)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, register
+from bench.weights.pallets.models import MAX_TABLES, register
 from bench.weights.state import Bench
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.multi_account import derivative_account_id
 from btt_chain.scale import u16
+from btt_chain.work.graph import MAX_NODES
 from runtime.frame import ROOT, Call, Origin, signed
 from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.origins import RawSigned, SystemOrigin

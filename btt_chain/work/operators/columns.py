@@ -25,12 +25,7 @@ from btt_chain.work.operators.base import (
     whole_row,
     within,
 )
-from btt_chain.work.operators.windows import (
-    image_of,
-    lines_of,
-    numbers_seen,
-    window_openings,
-)
+from btt_chain.work.operators.windows import image_of, lines_of, numbers_seen, window_openings
 from btt_chain.work.tensors import RECORD_TAIL, SMALL, Kind, Tensor, TensorId, Weights, Window
 
 

@@ -309,7 +309,7 @@ class Models(Pallet, errors=errors):
             registration, manifest = read_model(row)
             if registration.model_class not in self.classes:
                 raise row.wrong("a class of this chain")
-            self._store(manifest, registration, NO_BOND)
+            self._store(ids.model_id(manifest), manifest, registration, NO_BOND)
 
     # ---- calls
 
@@ -350,6 +350,7 @@ class Models(Pallet, errors=errors):
         self.currency.hold(self.reason, owner, bond)
 
         self._store(
+            model,
             manifest,
             Registration(owner, model_class, name, check, endpoints, schema, licence, description),
             bond,
@@ -495,8 +496,8 @@ class Models(Pallet, errors=errors):
 
     # ---- internals
 
-    def _store(self, manifest: Manifest, chosen: Registration, bond: u128) -> None:
-        model, graph = ids.model_id(manifest), manifest.graph
+    def _store(self, model: H256, manifest: Manifest, chosen: Registration, bond: u128) -> None:
+        graph = manifest.graph
         self.manifests[model] = manifest
         self.models[model] = ModelRecord(
             owner=chosen.owner,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.fraud import EdgeProof, FraudProof
+from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
+from btt_chain.work.shapes import judged_of
 from runtime.frame import Component, TokenError, TokenErrorKind
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.jobs.types import BOND_FACTOR
@@ -27,6 +31,15 @@ Proof = FraudProof | tuple[EdgeProof, bool]
 """Proof that an element is wrong, or that an input or (True) an output is."""
 
 
+class ProofCost(NamedTuple):
+    """Sizes on which the weight of a proof depends."""
+
+    nodes: int
+    """Nodes of the graph, which is decoded for it."""
+    judged: int
+    """Maximum of numbers that are read or multiplied (`shapes.judged_of`); 0 for an edge."""
+
+
 class Disputes(Component):
     """Judgement of proofs, and the penalties that follow."""
 
@@ -36,7 +49,7 @@ class Disputes(Component):
     _payer: Payer
     _providers: Engagements
 
-    def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case, Proven] | None:
+    def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case | None, ProofCost]:
         """Judge a proof; return the convicted receipt. None: it was wrong, and `by` has paid.
 
         Raises DispatchError, also for a wrong proof that is not signed (`by` is None).
@@ -45,21 +58,23 @@ class Disputes(Component):
         cost = u128(ceil_div(case.price * PROOF_BPS, BPS))
         if by is not None and self._currency.reducible_balance(by, keep_alive=True) < cost:
             raise TokenError(TokenErrorKind.FundsUnavailable)
+        graph = self._records.graph(case.job)
         try:
-            self._judge(case, proof)
+            judge(graph, case, proof)
         except errors.NotFraudulent:
             if by is None:
                 raise
             # The call succeeds: a failed one would revert the burn.
             self._payer.destroy(by, cost, BurnReason.Slash)
             self.deposit(events.FalseProof(id, by, cost))
-            return None
-        return case, Proven(by, place_of(proof))
+            return None, cost_of(graph, proof)
+        case.proven = Proven(by, place_of(proof))
+        return case, cost_of(graph, proof)
 
     def check(self, id: H256, proof: Proof) -> Case:
         """Check an unsigned proof without effects; return its receipt. Raises DispatchError."""
         case = self._provable(None, id, proof)
-        self._judge(case, proof)
+        judge(self._records.graph(case.job), case, proof)
         return case
 
     def convict(self, case: Case, proven: Proven) -> None:
@@ -139,18 +154,26 @@ class Disputes(Component):
             raise errors.NotAllowed
         return case
 
-    def _judge(self, case: Case, proof: Proof) -> None:
-        """Raise NotFraudulent unless the proof is right."""
-        graph = self._records.graph(case.job)
-        try:
-            if isinstance(proof, FraudProof):
-                fraud.judge(graph, case.claim, proof)
-            else:
-                edge, output = proof
-                root = case.receipt.output_root if output else case.job.input_root
-                fraud.judge_edge(graph, case.claim, root, edge, output=output)
-        except (ProofRefused, NotFraud):
-            raise errors.NotFraudulent from None
+
+def judge(graph: Graph, case: Case, proof: Proof) -> None:
+    """Raise NotFraudulent unless a proof about a receipt is right."""
+    try:
+        if isinstance(proof, FraudProof):
+            fraud.judge(graph, case.claim, proof)
+        else:
+            edge, output = proof
+            root = case.receipt.output_root if output else case.job.input_root
+            fraud.judge_edge(graph, case.claim, root, edge, output=output)
+    except (ProofRefused, NotFraud):
+        raise errors.NotFraudulent from None
+
+
+def cost_of(graph: Graph, proof: Proof) -> ProofCost:
+    """Return the cost of judging a proof; one about a node that is not there reads nothing."""
+    nodes = len(graph.nodes)
+    if not isinstance(proof, FraudProof) or proof.node >= nodes:
+        return ProofCost(nodes, 0)
+    return ProofCost(nodes, judged_of(graph, int(proof.node)))
 
 
 def place_of(proof: Proof) -> Wrong | WrongEdge:

@@ -29,7 +29,7 @@ from runtime.pallets.receipts.constants import (
     WITHHELD_PPM,
     Rules,
 )
-from runtime.pallets.receipts.disputes import Disputes, Proof
+from runtime.pallets.receipts.disputes import Disputes, Proof, ProofCost
 from runtime.pallets.receipts.phases import Effect, State, Step, Trigger
 from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors, voters_on
 from runtime.pallets.receipts.records import Case, Records
@@ -161,12 +161,12 @@ class Lifecycle(Component):
         self.advance(case, Trigger.PLANTED_ERROR_REVEALED)
         self.deposit(events.PlantedErrorRevealed(case.id))
 
-    def prove(self, by: AccountId | None, id: H256, proof: Proof) -> None:
+    def prove(self, by: AccountId | None, id: H256, proof: Proof) -> ProofCost:
         """Convict a receipt that is proven wrong, or keep the proof until that is possible."""
-        found = self._disputes.prove(by, id, proof)
-        if found is not None:
-            case, case.proven = found[0], found[1]
+        case, cost = self._disputes.prove(by, id, proof)
+        if case is not None:
             self.advance(case, Trigger.FRAUD_PROVEN)
+        return cost
 
     def remove_vote(self, case: Case, seat: Seat) -> None:
         """Remove a vote; a receipt that was valid only with it is decided again."""

@@ -32,8 +32,9 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.scale import u8, u32, u64, u128
 from btt_chain.work.fraud import EdgeProof, FraudProof
-from btt_chain.work.graph import PROOF_BYTES
+from btt_chain.work.graph import MAX_NODES, PROOF_BYTES
 from btt_chain.work.merkle import Opening
+from btt_chain.work.shapes import MAX_JUDGED
 from runtime.frame import (
     Call,
     Component,
@@ -331,25 +332,27 @@ class Receipts(Pallet, events=events, errors=errors):
         reveal = Reveal(verdict, digest, salt, pre_output, proof)
         self.attestations.reveal(receipt, verifier, reveal)
 
-    @call(PROVE_FRAUD, weight=weights.PROVE_FRAUD)
-    def prove_fraud(self, origin: Origin, receipt: ReceiptId, proof: FraudProof) -> None:
+    @call(PROVE_FRAUD, weight=weights.prove_fraud(MAX_NODES, MAX_JUDGED))
+    def prove_fraud(self, origin: Origin, receipt: ReceiptId, proof: FraudProof) -> PostInfo:
         """Prove that one element is computed wrongly. Signed, or unsigned for a verifier's verdict.
 
         The provider loses ten prices, half of it to the verifiers that reported this place, or
         else to the sender; verifiers that found the item valid lose two. A wrong signed proof costs
         1 % of the price. An unsigned one must be right, and of a place that a verifier revealed.
         """
-        self.lifecycle.prove(signer(origin), receipt, proof)
+        cost = self.lifecycle.prove(signer(origin), receipt, proof)
+        return PostInfo(weights.prove_fraud(cost.nodes, cost.judged))
 
-    @call(PROVE_EDGE, weight=weights.PROVE_EDGE)
+    @call(PROVE_EDGE, weight=weights.prove_edge(MAX_NODES))
     def prove_edge(
         self, origin: Origin, receipt: ReceiptId, proof: EdgeProof, output: bool
-    ) -> None:
+    ) -> PostInfo:
         """Prove that an item's input is not the requester's, or its output not the committed one.
 
         Everything else is as for `prove_fraud`.
         """
-        self.lifecycle.prove(signer(origin), receipt, (proof, output))
+        cost = self.lifecycle.prove(signer(origin), receipt, (proof, output))
+        return PostInfo(weights.prove_edge(cost.nodes))
 
     @call(5, weight=weights.REVEAL_PLANTED_ERROR)
     def reveal_planted_error(

@@ -1,4 +1,4 @@
-"""What a judgement does, counted: the numbers it reads, its products, its bytecode instructions."""
+"""Counters of a judgement: the numbers it reads, its products, its bytecode instructions."""
 
 from __future__ import annotations
 

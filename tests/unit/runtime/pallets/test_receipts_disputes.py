@@ -9,9 +9,11 @@ import pytest
 from btt_chain.primitives.validity import Future, Invalid
 from btt_chain.scale import u16, u32
 from btt_chain.work import ids
-from runtime.frame import TokenError
+from btt_chain.work.graph import MAX_NODES
+from btt_chain.work.shapes import MAX_JUDGED, judged_of
+from runtime.frame import TokenError, signed
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier
-from runtime.pallets.receipts import errors, events
+from runtime.pallets.receipts import errors, events, weights
 from runtime.pallets.receipts.types import Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import (
@@ -338,3 +340,37 @@ def test_a_removed_vote_sends_a_pending_receipt_to_other_verifiers() -> None:
     market.vote(receipt, HONEST)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     market.audit()
+
+
+@pytest.mark.parametrize(("claim", "node"), [(LIE, 0), (HONEST, 0), (HONEST, 99)])
+def test_a_proof_weighs_by_the_graph_and_the_numbers_it_needs(
+    market: Market, claim: Claim, node: int
+) -> None:
+    job = market.post(**DEAR)
+    market.accepted(job)
+    receipt = market.submit(job, claim)
+    graph = market.models.graph(market.job(job).model)
+    assert graph is not None
+    proof = replace(claim.proof(2, 0, 3), node=u16(node))
+    call = market.call("Receipts", "prove_fraud", receipt=receipt, proof=proof)
+
+    post = market.dispatch(signed(BOB), call)
+
+    judged = judged_of(graph, node) if node < len(graph.nodes) else 0
+    assert post.weight == weights.prove_fraud(len(graph.nodes), judged)
+    assert post.weight < market.info(call).weight == weights.prove_fraud(MAX_NODES, MAX_JUDGED)
+
+
+def test_a_proof_of_an_edge_weighs_by_the_graph(market: Market) -> None:
+    job = market.post(**DEAR)
+    market.accepted(job)
+    receipt = market.submit(job, HONEST)
+    graph = market.models.graph(market.job(job).model)
+    assert graph is not None
+    proof = HONEST.output_proof(2)
+    call = market.call("Receipts", "prove_edge", receipt=receipt, proof=proof, output=True)
+
+    post = market.dispatch(signed(BOB), call)
+
+    assert post.weight == weights.prove_edge(len(graph.nodes))
+    assert post.weight < market.info(call).weight == weights.prove_edge(MAX_NODES)
