@@ -35,7 +35,9 @@ def created(base: Path) -> Devnet:
 
 
 @pytest.mark.parametrize(
-    "name", [SPEC_FILE, f".{SPEC_FILE}.{os.getpid()}", f".{STATE_FILE}.{os.getpid()}"]
+    "name",
+    [SPEC_FILE, f".{SPEC_FILE}.{os.getpid()}", f".{STATE_FILE}.{os.getpid()}"],
+    ids=["specification", "written specification", "written state"],
 )
 def test_a_link_where_a_network_writes_is_replaced_and_not_followed(
     base: Path, victim: Path, name: str
