@@ -97,7 +97,10 @@ BUILT: Final[Mapping[str, Callable[[], Subject]]] = {
     "attention": _attention,
     "causal_block": _causal_block,
 }
-TESTED: Final = {**{name: partial(of_floats, name) for name in FLOATS}, **BUILT}
+TESTED: Final[Mapping[str, Callable[[], Subject]]] = {
+    **{name: partial(of_floats, name) for name in FLOATS},
+    **BUILT,
+}
 
 
 def chosen(names: Sequence[str]) -> dict[str, Callable[[], Subject]]:
