@@ -180,7 +180,7 @@ def test_an_error_in_an_imported_net_is_refuted_on_the_chain(played: Jobs) -> No
     assert set(slashed) == {account(f"{PROVIDER}{at}") for at in range(len(played.subjects))}
 
 
-def test_the_requester_is_told_that_the_result_was_wrong(played: Jobs) -> None:
+def test_the_command_of_the_requester_reports_that_the_result_was_wrong(played: Jobs) -> None:
     for name in played.subjects:
         done = played.commands[name]
         assert done.returncode == 1
