@@ -144,11 +144,11 @@ class Opening(Held):
 def test_no_part_of_a_window_reads_more_numbers_or_leaves_than_foreseen(
     data: st.DataObject,
 ) -> None:
-    def drawn(least: int, most: int) -> int:
+    def integer(least: int, most: int) -> int:
         return data.draw(st.integers(least, most))
 
-    size, apart = (drawn(1, 4), drawn(1, 6)), (drawn(1, 2), drawn(1, 3))
-    pads = [drawn(0, (taps - 1) * gap) for taps, gap in zip(size, apart, strict=True)]
+    size, apart = (integer(1, 4), integer(1, 6)), (integer(1, 2), integer(1, 3))
+    pads = [integer(0, (taps - 1) * gap) for taps, gap in zip(size, apart, strict=True)]
     taps, line = size[0] * size[1], size[1]
     parts = data.draw(
         st.sampled_from([
@@ -157,15 +157,15 @@ def test_no_part_of_a_window_reads_more_numbers_or_leaves_than_foreseen(
             if taps % parts == 0 and (taps // parts % line == 0 or line % (taps // parts) == 0)
         ])
     )  # fmt: skip
-    groups, channels = drawn(1, 3), drawn(1, 40)
+    groups, channels = integer(1, 3), integer(1, 40)
     kind, leaf = data.draw(st.sampled_from([Kind.I8, Kind.I16])), u16(256)
     sides = [
-        drawn(1, 7) + (taps - 1) * gap - pad
+        integer(1, 7) + (taps - 1) * gap - pad
         for taps, gap, pad in zip(size, apart, pads, strict=True)
     ]
     shape = [max(side, 1) for side in sides] + [groups * channels]
     image = Tensor(kind, list(map(u32, shape)), i16(0), leaf)
-    seen = window(size, (drawn(1, 2), drawn(1, 2)), (*pads, 0, 0), apart)
+    seen = window(size, (integer(1, 2), integer(1, 2)), (*pads, 0, 0), apart)
     op = Conv(u16(0), NOTHING, seen, u16(groups), u16(parts), i16(0), i16(0))
     made = [*sides_of("conv", seen, image), groups * parts]
     out = Tensor(Kind.I32, list(map(u32, made)), i16(0), leaf)
