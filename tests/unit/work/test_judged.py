@@ -9,16 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btt_chain.scale import i16, u16, u32
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.execute import Executor
+from btt_chain.work.graph import Graph, Node
+from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Model
+from btt_chain.work.operators import Conv
 from btt_chain.work.operators.scan import Cell
+from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import judged_of
-from btt_chain.work.tensors import Kind
+from btt_chain.work.tensors import Kind, Tensor
 from unit.work.judged_world import Held, judged_numbers
 from unit.work.row_world import witnesses_of
 from unit.work.work_world import (
     KINDS,
+    NOTHING,
     items_of,
     nodes_of,
     records_of,
@@ -115,3 +121,58 @@ def test_the_numbers_foreseen_are_those_of_the_dearest_element(made: Callable[[]
     ]
 
     assert max(found) == judged_of(graph, 0) == FORESEEN[made]
+
+
+class Opening(Held):
+    """A reader of zeros that notes the leaves of the image."""
+
+    def __init__(self, graph: Graph) -> None:
+        image, out = graph.tensors
+        super().__init__({0: bytes(image.nbytes), 1: bytes(out.nbytes)}, lambda _: bytes(1 << 12))
+        self._layout = tensor_layout(image)
+        self.leaves: set[int] = set()
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        if tensor == 0:
+            first, last = (self._layout.leaf_at(at) for at in (start, start + length - 1))
+            self.leaves.update(range(first, last + 1))
+        return super().activation(tensor, start, length)
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_no_part_of_a_window_reads_more_numbers_or_leaves_than_foreseen(
+    data: st.DataObject,
+) -> None:
+    def integer(least: int, most: int) -> int:
+        return data.draw(st.integers(least, most))
+
+    size, apart = (integer(1, 4), integer(1, 6)), (integer(1, 2), integer(1, 3))
+    pads = [integer(0, (taps - 1) * gap) for taps, gap in zip(size, apart, strict=True)]
+    taps, line = size[0] * size[1], size[1]
+    parts = data.draw(
+        st.sampled_from([
+            parts
+            for parts in range(1, taps + 1)
+            if taps % parts == 0 and (taps // parts % line == 0 or line % (taps // parts) == 0)
+        ])
+    )  # fmt: skip
+    groups, channels = integer(1, 3), integer(1, 40)
+    kind, leaf = data.draw(st.sampled_from([Kind.I8, Kind.I16])), u16(256)
+    sides = [
+        integer(1, 7) + (taps - 1) * gap - pad
+        for taps, gap, pad in zip(size, apart, pads, strict=True)
+    ]
+    shape = [max(side, 1) for side in sides] + [groups * channels]
+    image = Tensor(kind, list(map(u32, shape)), i16(0), leaf)
+    seen = window(size, (integer(1, 2), integer(1, 2)), (*pads, 0, 0), apart)
+    op = Conv(u16(0), NOTHING, seen, u16(groups), u16(parts), i16(0), i16(0))
+    made = [*sides_of("conv", seen, image), groups * parts]
+    out = Tensor(Kind.I32, list(map(u32, made)), i16(0), leaf)
+    op.check("conv", [image], out)
+    graph = Graph([image], [Node("conv", op, out)], [u16(1)])
+    for index in range(out.size):
+        reader = Opening(graph)
+
+        assert max(judged_numbers(graph, 0, index, None, reader)) <= judged_of(graph, 0)
+        assert len(reader.leaves) <= op.openings(image)[1]
