@@ -12,7 +12,14 @@ from onnx import helper, numpy_helper
 
 from btt_chain.work.quantise.floats import Feeds, FloatGraph, runner
 from btt_chain.work.quantise.ranges import Groups, RealNumbers, can_widen, wide_outputs
-from btt_chain.work.quantise.steps import Plan, Product, Recurrent, Step
+from btt_chain.work.quantise.steps import (
+    Attention,
+    Plan,
+    Product,
+    Recurrent,
+    RowProduct,
+    Step,
+)
 from btt_chain.work.tensors import Kind
 
 TRIED_ITEMS: Final = 4
@@ -126,6 +133,11 @@ def _costs(plan: Plan, groups: Groups, step: Step) -> list[tuple[str, int]]:
         rows = prod(plan.shapes[step.inputs[0]][:2])
         states = groups.of(step.output), rows * int(step.recurrence.size)
         return [(groups.of(step.inputs[0]), rows * int(step.weights.size)), states]
+    if isinstance(step, RowProduct):
+        return [(groups.of(step.inputs[0]), prod(plan.shapes[step.output]) * step.weights.shape[1])]
+    if isinstance(step, Attention):
+        queries, keys = (prod(plan.shapes[name]) for name in step.inputs[:2])
+        return [(groups.of(step.inputs[0]), 2 * queries * keys // plan.shapes[step.output][-1])]
     if not isinstance(step, Product):
         return []
     outputs, *inner = map(int, step.weights.shape)

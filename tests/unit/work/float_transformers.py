@@ -118,7 +118,7 @@ class Encoder:
 
 def masked() -> tuple[Net, str]:
     """A layer of BERT with its three inputs: tokens, their types, and a mask of padding."""
-    shapes = {name: [1, "n"] for name in ("ids", "mask", "types")}
+    shapes: dict[str, Sequence[int | str]] = {name: [1, "n"] for name in ("ids", "mask", "types")}
     net = Net(shapes, kinds=dict.fromkeys(shapes, "INT64"))
     of = Encoder(net, 12, 64, 4, 128)
     words = net.node("Gather", net.constant(net.rng.normal(0, 1, (200, 64))), "ids")

@@ -14,12 +14,15 @@ from btt_chain.scale import encode
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.fraud import FraudProof
+from btt_chain.work.functions import Function as RowFunction
 from btt_chain.work.graph import PROOF_BYTES
 from btt_chain.work.model import Float64s, real_outputs
 from btt_chain.work.operators import Attend, Gather, Linear, Norm, RowLinear, Scores, WideTable
 from btt_chain.work.quantise.compare import cosines
 from btt_chain.work.quantise.floats import Feeds, runner
+from btt_chain.work.quantise.functions import gelu, gelu_by_tanh, sigmoid
 from btt_chain.work.quantise.importing import Imported, Importer, Settings
+from btt_chain.work.quantise.rows import row_function
 from btt_chain.work.recheck import first_fault
 from btt_chain.work.shapes import largest_proof
 from btt_chain.work.tensors import Kind
@@ -81,6 +84,21 @@ def test_an_encoder_of_sentences_keeps_its_embeddings(tmp_path: Path) -> None:
     assert [found.count(each) for each in (Gather, Norm, Scores, Attend)] == [1, 5, 2, 2]
     assert found.count(RowLinear) == 12
     assert result.quantised.model.graph.inputs[0].kind is Kind.I32
+
+
+def test_the_mean_of_all_tokens_is_an_embedding_too(tmp_path: Path) -> None:
+    net, rows = minilm(1)
+    mean = net.node("ReduceMean", rows, axes=[1], keepdims=0)
+    importer = Importer(net.save(tmp_path, mean), Settings(method="minmax"))
+    result = importer.quantised(tokens(1, 24), tokens(2, 16))
+    (output,) = result.comparison.outputs
+    assert output.cosines is not None
+
+    assert output.decided == 16
+    assert output.cosines[0] >= 0.999
+    assert output.dice is None
+    assert result.quantised.model.graph.made[0].dims == (64,)
+    assert any("cosine of rows mean" in line for line in output.lines())
 
 
 def test_a_classifier_of_images_keeps_its_decisions(tmp_path: Path) -> None:
@@ -196,6 +214,69 @@ def test_a_mask_that_is_always_1_is_left_out(tmp_path: Path) -> None:
     assert float(cosines_of(result, feeds[24:]).mean()) >= 0.99
     with pytest.raises(ModelRefused, match="or fix a mask that is an input with --fix"):
         Importer(path, Settings(shapes))
+
+
+def _centred(net: Net, x: str) -> str:
+    return net.node("Sub", x, net.node("ReduceMean", x, axes=[-1]))
+
+
+def _variance(net: Net, apart: str) -> str:
+    mean = net.node("ReduceMean", net.node("Mul", apart, apart), axes=[-1])
+    return net.node("Add", net.constant(1e-6), mean)
+
+
+def by_reciprocal(net: Net, x: str) -> str:
+    apart = _centred(net, x)
+    root = net.node("Sqrt", _variance(net, apart))
+    return net.node("Mul", net.node("Reciprocal", root), apart)
+
+
+def by_power(net: Net, x: str) -> str:
+    apart = _centred(net, x)
+    return net.node("Mul", apart, net.node("Pow", _variance(net, apart), net.constant(-0.5)))
+
+
+def by_two_differences(net: Net, x: str) -> str:
+    root = net.node("Sqrt", _variance(net, _centred(net, x)))
+    return net.node("Div", net.node("Cast", _centred(net, x), to=1), root)
+
+
+def by_root_of_squares(net: Net, x: str) -> str:
+    root = net.node("Sqrt", _variance(net, x))
+    return net.node("Mul", x, net.node("Div", net.constant(1.0), root))
+
+
+@pytest.mark.parametrize("norm", [by_reciprocal, by_power, by_two_differences, by_root_of_squares])
+def test_a_normalisation_is_read_in_each_form(
+    norm: Callable[[Net, str], str], tmp_path: Path
+) -> None:
+    net = Net({"x": ["n", 12, 32]})
+    gain, offset = (net.constant(net.rng.uniform(0.5, 2, 32)) for _ in range(2))
+    y = net.node("Add", net.node("Mul", norm(net, "x"), gain), offset)
+    importer = Importer(net.save(tmp_path, y), Settings(method="minmax", accept_loss=True))
+    result = importer.quantised(signals(1, 24), signals(2, 8))
+    (node,) = result.quantised.model.graph.nodes
+
+    assert isinstance(node.op, Norm)
+    assert node.op.centred == (norm is not by_root_of_squares)
+    assert float(cosines_of(result, signals(4, 32)).min()) >= 0.999
+
+
+def test_what_only_resembles_a_normalisation_is_none(tmp_path: Path) -> None:
+    net = Net({"x": ["n", 12, 32]})
+    apart = _centred(net, "x")
+    y = net.node("Div", apart, net.node("Sqrt", _variance(net, net.relu(apart))))
+    with pytest.raises(ModelRefused, match="divides two activations"):
+        Importer(net.save(tmp_path, y), Settings())
+
+
+def test_only_functions_that_the_runtime_has_are_recognised() -> None:
+    assert row_function(gelu) is RowFunction.GELU
+    assert row_function(gelu_by_tanh) is RowFunction.GELU
+    assert row_function(lambda x: x * sigmoid(x)) is RowFunction.SILU
+    assert row_function(lambda x: x * sigmoid(1.702 * x)) is None
+    assert row_function(lambda x: np.maximum(x, 0)) is None
+    assert row_function(lambda x: 2 * gelu(x)) is None
 
 
 # ---- refusals
