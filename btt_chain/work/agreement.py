@@ -137,7 +137,7 @@ class MeasuredAgreement:
     """In the order of outputs and references; each output has one with the float model."""
 
     def fault(self, outputs: int) -> str | None:
-        """Return what is wrong with it for a model with so many outputs, None if nothing is."""
+        """Return its fault for a model with so many outputs, None if it has none."""
         if not self.items:
             return "has no items"
         rows = [(int(row.output), row.reference) for row in self.outputs]

@@ -18,7 +18,13 @@ from btt_chain.work.errors import WorkError
 from btt_chain.work.onnx_import import load
 from btt_chain.work.package import Package, Preparation, read_preparation, save
 from btt_chain.work.quantise.floats import is_quantised
-from btt_chain.work.quantise.importing import BUDGET, LEAST, Importer, LossTooLarge, Settings
+from btt_chain.work.quantise.importing import (
+    BUDGET,
+    MIN_AGREEMENT,
+    Importer,
+    LossTooLarge,
+    Settings,
+)
 from btt_chain.work.quantise.items import read_labels
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
@@ -72,7 +78,7 @@ class ImportOptions:
         settings = Settings(
             shapes_of(shapes if isinstance(shapes, tuple) else ()),
             method if isinstance(method, str) else None,
-            least if isinstance(least, float) else LEAST,
+            least if isinstance(least, float) else MIN_AGREEMENT,
             share_of(str(budget)) if budget is not None else BUDGET,
             bool(options["accept_loss"]),
             values_of(fixed if isinstance(fixed, tuple) else ()),

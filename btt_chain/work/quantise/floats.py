@@ -241,7 +241,7 @@ def _without_aliases(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def _is_alias(node: onnx.NodeProto) -> bool:
-    """Return True if a node copies its input: a Dropout may be told to train by input 2."""
+    """Return True if a node copies its input: input 2 of a Dropout may let it train."""
     return node.op_type in _ALIASES and len(node.output) == 1 and not any(node.input[2:])
 
 

@@ -29,7 +29,7 @@ from btt_chain.work.quantise.ranges import (
 from btt_chain.work.quantise.sensitivity import widening, within_budget
 from btt_chain.work.quantise.steps import Plan
 
-LEAST: Final = 0.98
+MIN_AGREEMENT: Final = 0.98
 """Least share of equal decisions unless the caller says another one."""
 BUDGET: Final = 0.2
 """Growth of the multiplications for 16 bits unless the caller says another one."""
@@ -56,7 +56,7 @@ class Settings:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     method: str | None = None
     """One of `METHODS`; None measures all."""
-    least: float = LEAST
+    least: float = MIN_AGREEMENT
     budget: float = BUDGET
     """Growth of the multiplications that 16-bit tensors may cost."""
     accept_loss: bool = False

@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'
 from btt_chain.work.execute import Executor
 from btt_chain.work.inputs.files import read
 from btt_chain.work.package import load
-from btt_chain.work.quantise.importing import BUDGET, LEAST
+from btt_chain.work.quantise.importing import BUDGET, MIN_AGREEMENT
 from cli.commands.model import import_
 from cli.commands.model_import import NEEDS, flag
 from cli.program import program
@@ -196,7 +196,7 @@ def test_every_option_of_an_import_stands_alone_or_needs_another() -> None:
 
 def test_the_shown_defaults_are_those_of_the_import() -> None:
     shown = {param.name: getattr(param, "show_default", None) for param in import_.params}
-    assert shown["least"] == str(LEAST)
+    assert shown["least"] == str(MIN_AGREEMENT)
     assert shown["budget"] == f"{BUDGET:.0%}"
 
 

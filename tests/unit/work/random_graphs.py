@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from numpy.random import Generator
 from onnx import TensorProto, helper, numpy_helper
 
+from btt_chain.work.model import Elements
 from unit.work.float_nets import Net
 
 MAX_ELEMENTS = 1_500
@@ -63,9 +66,9 @@ class Graph:
         try:
             name = make(self)
             made = self.net.model(name).graph.output[0].type.tensor_type.shape.dim
+            shape = tuple(int(dim.dim_value) for dim in made)
         except (onnx.shape_inference.InferenceError, RuntimeError, KeyError, IndexError):
-            made = []
-        shape = tuple(int(dim.dim_value) for dim in made)
+            shape = ()
         if not shape or min(shape) < 1 or np.prod(shape) > MAX_ELEMENTS:
             del self.net.nodes[nodes:]
             self.net.constants = constants
@@ -377,77 +380,105 @@ def float_graph(seed: int) -> tuple[Net, list[str], Mapping[str, Sequence[int]]]
 
 # ---- integers
 
+Kind: TypeAlias = type[np.uint8] | type[np.int8]
 NUMBERS = {np.dtype(np.uint8): TensorProto.UINT8, np.dtype(np.int8): TensorProto.INT8}
 
 
-def integer_graph(seed: int) -> tuple[bytes, np.ndarray]:
+class _Integers:
+    """A chain of products of integers and moves: operands with scale and zero point."""
+
+    def __init__(self, rng: np.random.Generator, kind: Kind, sides: list[int]) -> None:
+        self.rng = rng
+        self.kind = kind
+        self.sides = sides
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, npt.NDArray[np.generic]] = {}
+        self.last = "x"
+        self.numbers = self._numbers()
+
+    def constant(self, value: object) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = np.asarray(value)
+        return name
+
+    def _numbers(self) -> tuple[str, str]:
+        zero = self.kind(self.rng.integers(0, 100))
+        return self.constant(np.float32(0.02)), self.constant(zero)
+
+    def weights(self, *shape: int) -> tuple[npt.NDArray[np.int8], float]:
+        """Return weights, and a scale with which products fill the range."""
+        weights = self.rng.integers(-63, 64, shape).astype(np.int8)
+        taps = np.prod(shape[1:]) if len(shape) > 2 else shape[0]
+        return weights, float(self.rng.uniform(0.5, 2) / (37 * np.sqrt(taps)))
+
+    def node(self, kind: str, inputs: Sequence[str], sides: list[int], **more: list[int]) -> None:
+        out = f"t{len(self.nodes)}"
+        name = f"{kind.lower()}{len(self.nodes)}"
+        node = helper.make_node(kind, [self.last, *inputs], [out], name)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in more.items())
+        self.nodes.append(node)
+        self.last, self.sides = out, sides
+
+    def flatten(self) -> None:
+        self.node("Flatten", [], [self.sides[0], int(np.prod(self.sides[1:]))])
+
+    def product(self) -> None:
+        outputs = int(self.rng.integers(1, 9))
+        weights, factor = self.weights(self.sides[1], outputs)
+        made = self._numbers()
+        constants = map(self.constant, (weights, np.float32(factor), np.int8(0)))
+        inputs = [*self.numbers, *constants, *made]
+        self.node("QLinearMatMul", inputs, [self.sides[0], outputs])
+        self.numbers = made
+
+    def conv(self) -> None:
+        """Add a convolution, unless its window does not fit."""
+        rng, outputs = self.rng, int(self.rng.integers(1, 5))
+        size, steps = rng.integers(1, 4, 2).tolist(), rng.integers(1, 3, 2).tolist()
+        pads = rng.integers(0, 2, 4).tolist()
+        sides = [
+            (side + pads[axis] + pads[axis + 2] - size[axis]) // steps[axis] + 1
+            for axis, side in enumerate(self.sides[2:])
+        ]
+        if min(sides) < 1 or any(max(pads[axis::2]) >= size[axis] for axis in (0, 1)):
+            return
+        weights, factor = self.weights(outputs, self.sides[1], *size)
+        scales = rng.uniform(0.8, 1.2, outputs).astype(np.float32) * np.float32(factor)
+        made = self._numbers()
+        bias = [self.constant(rng.integers(-999, 999, outputs).astype(np.int32))]
+        inputs = [
+            *self.numbers, *map(self.constant, (weights, scales, np.zeros(outputs, np.int8))),
+            *made, *(bias if rng.random() < 0.7 else []),
+        ]  # fmt: skip
+        self.node("QLinearConv", inputs, [self.sides[0], outputs, *sides], pads=pads, strides=steps)
+        self.numbers = made
+
+
+def integer_graph(seed: int) -> tuple[bytes, Elements]:
     """Return a random chain of products of integers and moves, and items for it."""
     rng = np.random.default_rng(seed)
-    dtype = np.uint8 if rng.random() < 0.5 else np.int8
+    kind: Kind = np.uint8 if rng.random() < 0.5 else np.int8
     shape = [3, int(rng.integers(1, 4)), *rng.integers(4, 8, 2).tolist()]
     if rng.random() < 0.4:
         shape = [4, int(rng.integers(1, 60))]
-    nodes: list[onnx.NodeProto] = []
-    constants: dict[str, np.ndarray] = {"s": np.float32(0.02), "z": dtype(rng.integers(0, 100))}
-    info = np.iinfo(dtype)
-    x = rng.integers(info.min, info.max + 1, shape).astype(dtype)
-    last, scale, zero, sides = "x", "s", "z", list(shape)
-
-    def constant(value: object) -> str:
-        name = f"c{len(constants)}"
-        constants[name] = np.asarray(value)
-        return name
-
-    for at in range(int(rng.integers(1, 5))):
-        out = f"t{at}"
-        if len(sides) == 4 and rng.random() < 0.7:
-            outputs, size = int(rng.integers(1, 5)), rng.integers(1, 4, 2).tolist()
-            pads, steps = rng.integers(0, 2, 4).tolist(), rng.integers(1, 3, 2).tolist()
-            made = [
-                (side + pads[axis] + pads[axis + 2] - size[axis]) // steps[axis] + 1
-                for axis, side in enumerate(sides[2:])
-            ]
-            if min(made) < 1 or any(max(pads[k::2]) >= size[k] for k in (0, 1)):
-                continue
-            weights = rng.integers(-63, 64, (outputs, sides[1], *size)).astype(np.int8)
-            factor = rng.uniform(0.5, 2) / (37 * np.sqrt(weights[0].size))
-            products = rng.uniform(0.8, 1.2, outputs).astype(np.float32) * np.float32(factor)
-            next_scale = constant(np.float32(0.02))
-            next_zero = constant(dtype(rng.integers(0, 100)))
-            bias = [constant(rng.integers(-999, 999, outputs).astype(np.int32))]
-            nodes.append(helper.make_node(
-                "QLinearConv",
-                [last, scale, zero, constant(weights), constant(products),
-                 constant(np.zeros(outputs, np.int8)), next_scale, next_zero,
-                 *(bias if rng.random() < 0.7 else [])],
-                [out], f"conv{at}", pads=pads, strides=steps,
-            ))  # fmt: skip
-            scale, zero, sides = next_scale, next_zero, [sides[0], outputs, *made]
-        elif len(sides) == 4:
-            nodes.append(helper.make_node("Flatten", [last], [out], f"flatten{at}"))
-            sides = [sides[0], int(np.prod(sides[1:]))]
+    info = np.iinfo(kind)
+    x: Elements = rng.integers(info.min, info.max + 1, shape).astype(kind)
+    chain = _Integers(rng, kind, shape)
+    for _ in range(int(rng.integers(1, 5))):
+        if len(chain.sides) == 2:
+            chain.product()
+        elif rng.random() < 0.7:
+            chain.conv()
         else:
-            outputs = int(rng.integers(1, 9))
-            weights = rng.integers(-63, 64, (sides[1], outputs)).astype(np.int8)
-            factor = np.float32(rng.uniform(0.5, 2) / (37 * np.sqrt(sides[1])))
-            next_scale = constant(np.float32(0.02))
-            next_zero = constant(dtype(rng.integers(0, 100)))
-            nodes.append(helper.make_node(
-                "QLinearMatMul",
-                [last, scale, zero, constant(weights), constant(factor), constant(np.int8(0)),
-                 next_scale, next_zero],
-                [out], f"matmul{at}",
-            ))  # fmt: skip
-            scale, zero, sides = next_scale, next_zero, [sides[0], outputs]
-        last = out
-    if not nodes:
+            chain.flatten()
+    if not chain.nodes:
         return integer_graph(seed + 1_000_003)
-    kind = NUMBERS[np.dtype(dtype)]
+    code = NUMBERS[np.dtype(kind)]
     graph = helper.make_graph(
-        nodes, "net",
-        [helper.make_tensor_value_info("x", kind, [None, *shape[1:]])],
-        [helper.make_tensor_value_info(last, kind, [None] * len(sides))],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        chain.nodes, "net",
+        [helper.make_tensor_value_info("x", code, [None, *shape[1:]])],
+        [helper.make_tensor_value_info(chain.last, code, [None] * len(chain.sides))],
+        [numpy_helper.from_array(value, name) for name, value in chain.constants.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
     model.ir_version = 9

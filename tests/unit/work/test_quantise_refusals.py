@@ -41,7 +41,7 @@ def _resized(sides: list[int], **more: object) -> Net:
 
 
 def _training() -> Net:
-    """Return a net with a Dropout that is told to train."""
+    """Return a net with a Dropout in training mode."""
     net = Net({"x": [1, 4, 8, 8]})
     net.node("Dropout", "x", net.constant(0.5), net.constant(True, "?"))
     return net

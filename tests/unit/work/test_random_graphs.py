@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
@@ -83,6 +84,7 @@ def check_printed(
             found = imported.quantised.outputs[number].unpacked(reals).astype(np.float64)
             real = outputs[result].astype(np.float64)
             mine = decisions(ending, found, axis).reshape(-1)
+            theirs: npt.NDArray[np.generic]
             if ending is not None and ending.kind == "ArgMax":
                 theirs = real.reshape(-1)
             elif ending is not None and ending.kind == "Sigmoid":
@@ -90,7 +92,7 @@ def check_printed(
                 unsure += int((np.abs(real - 0.5) < 1e-6).sum())
             else:
                 theirs = decisions(ending, real, axis).reshape(-1)
-                unsure += _ties(real, axis if ending is None else ending.axis)
+                unsure += _unsure(real, axis if ending is None else ending.axis)
             equal += int((mine == theirs).sum())
             if ending is None or ending.kind != "ArgMax":
                 assert found.shape == real.shape
@@ -100,7 +102,7 @@ def check_printed(
             assert largest == pytest.approx(printed.largest_error, rel=1e-3, abs=1e-5)
 
 
-def _ties(real: np.ndarray, axis: int | None) -> int:
+def _unsure(real: np.ndarray, axis: int | None) -> int:
     """Return the number of decisions that float32 may have rounded to a tie."""
     if axis is None or real.shape[axis] == 1:
         return int((np.abs(real) < 1e-6).sum())
