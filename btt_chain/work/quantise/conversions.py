@@ -332,6 +332,8 @@ def _global_average(node: FloatNode) -> Steps:
 def _reduce_mean(node: FloatNode) -> Steps:
     rank = len(node.input_shape(0))
     listed = node.listed("axes", 1)
+    if not listed and node.integer("noop_with_empty_axes", 0):
+        return _reshape(node)
     axes = tuple(sorted(axis % rank for axis in (listed or range(rank))))
     if 0 in axes and node.input_shape(0)[0] > 1:
         raise node.refused("a mean over the items: leave out axis 0")
@@ -357,6 +359,8 @@ def _resize(node: FloatNode) -> Steps:
         raise node.refused("keep_aspect_ratio_policy: give the sizes that it makes")
     if node.shape[:2] != node.input_shape(0)[:2]:
         raise node.refused("resizes channels or items")
+    if not 3 <= len(node.shape) <= 5:
+        raise node.refused(f"resizes {len(node.shape) - 2} axes: 1 to 3 are supported")
     _check_scales(node, 1 if is_old else 2)
     for old, new in zip(node.input_shape(0)[2:], node.shape[2:], strict=True):
         _check_pixels(node, (old, new), mode, form, rounding)

@@ -106,7 +106,7 @@ def observed_names(plan: Plan) -> list[str]:
     raw = [step.raw for step in plan.steps if isinstance(step, Product) and step.raw]
     sources = [plan.source_of(step.output) for step in plan.steps]
     made = [name for name in sources if name in plan.observable]
-    return list(dict.fromkeys([*plan.inputs, *made, *raw]))
+    return list(dict.fromkeys([*plan.inputs, *made, *raw, *plan.ranges_of.values()]))
 
 
 def clipped(seen: Histogram, method: str) -> tuple[float, float]:
@@ -155,7 +155,8 @@ class Groups:
                     if _may_share(makers.get(name), alone=alone):
                         self._join_parts(name, step.output)
         self.members: dict[str, list[str]] = {}
-        for name in [*plan.inputs, *(step.output for step in plan.steps)]:
+        made = (step.output for step in plan.steps)
+        for name in dict.fromkeys([*plan.inputs, *made, *plan.ranges_of.values()]):
             self.members.setdefault(self.of(name), []).append(name)
 
     def _join_parts(self, part: str, whole: str) -> None:

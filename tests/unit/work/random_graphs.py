@@ -12,7 +12,6 @@ import onnx
 from numpy.random import Generator
 from onnx import TensorProto, helper, numpy_helper
 
-from btt_chain.work.model import Elements
 from unit.work.float_nets import Net
 
 MAX_ELEMENTS = 1_500
@@ -454,7 +453,7 @@ class _Integers:
         self.numbers = made
 
 
-def integer_graph(seed: int) -> tuple[bytes, Elements]:
+def integer_graph(seed: int) -> tuple[bytes, npt.NDArray[np.generic]]:
     """Return a random chain of products of integers and moves, and items for it."""
     rng = np.random.default_rng(seed)
     kind: Kind = np.uint8 if rng.random() < 0.5 else np.int8
@@ -462,7 +461,7 @@ def integer_graph(seed: int) -> tuple[bytes, Elements]:
     if rng.random() < 0.4:
         shape = [4, int(rng.integers(1, 60))]
     info = np.iinfo(kind)
-    x: Elements = rng.integers(info.min, info.max + 1, shape).astype(kind)
+    x = rng.integers(info.min, info.max + 1, shape).astype(kind)
     chain = _Integers(rng, kind, shape)
     for _ in range(int(rng.integers(1, 5))):
         if len(chain.sides) == 2:

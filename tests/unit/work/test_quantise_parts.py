@@ -168,6 +168,25 @@ def test_a_constant_without_axes_keeps_none(tmp_path: Path) -> None:
     assert graph.shapes[y] == (1, 4, 10)
 
 
+def test_a_mean_over_no_axes_may_be_the_tensor_itself(tmp_path: Path) -> None:
+    net = Net({"x": [1, 4]}, opset=18)
+    mean = net.node("ReduceMean", net.dense("x", 4, 6), noop_with_empty_axes=1)
+    importer = _plan(net, tmp_path, net.dense(mean, 6, 3))
+    calibration = items(1, 24, x=(1, 4))
+
+    assert importer.graph.shapes[mean] == (1, 6)
+    assert importer.quantised(calibration).comparison.error < 0.1
+
+
+def test_a_factor_behind_a_mean_within_the_image_is_folded_into_it(tmp_path: Path) -> None:
+    net = Net({"x": [1, 4, 9]})
+    mean = net.node("AveragePool", net.conv("x", 4, 4, 1), kernel_shape=[3], pads=[0, 1])
+    scaled = net.node("Mul", mean, net.constant(net.rng.uniform(0.3, 1.4, (4, 1))))
+    importer = _plan(net, tmp_path, net.node("Tanh", scaled))
+
+    assert importer.quantised(items(1, 24, x=(1, 4, 9))).comparison.error < 0.1
+
+
 def test_a_tensor_between_its_own_ends_is_a_circular_padding(tmp_path: Path) -> None:
     net = Net({"x": ["n", 2, 12]})
     h = net.conv("x", 2, 3, 3)

@@ -33,9 +33,9 @@ def _one(kind: str, *inputs: object, shape: tuple[int, ...] = (1, 4, 8, 8), **mo
     return net
 
 
-def _resized(sides: list[int], **more: object) -> Net:
-    """Return a net that resizes an image of 8 by 8."""
-    net = Net({"x": [1, 4, 8, 8]})
+def _resized(sides: list[int], *, image: tuple[int, ...] = (8, 8), **more: object) -> Net:
+    """Return a net that resizes an image."""
+    net = Net({"x": [1, 4, *image]})
     net.node("Resize", "x", "", "", net.constant([1, 4, *sides], "i8"), **more)
     return net
 
@@ -388,4 +388,12 @@ def test_an_ending_that_decides_otherwise_is_refused(
     y = net.node(kind, net.dense("x", 4, outputs), axis=1, **more)
 
     with pytest.raises(ModelRefused, match=f"{kind.lower()}1': .*{why}"):
+        Importer(net.save(tmp_path, y), Settings())
+
+
+def test_pixels_along_more_than_three_axes_are_refused(tmp_path: Path) -> None:
+    net = _resized([2, 2, 4, 4], image=(2, 2, 2, 2))
+    y = net.dense(net.node("Flatten", net.nodes[-1].output[0]), 256, 3)
+
+    with pytest.raises(ModelRefused, match="node 'resize0': resizes 4 axes: 1 to 3 are supported"):
         Importer(net.save(tmp_path, y), Settings())

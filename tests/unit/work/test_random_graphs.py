@@ -18,7 +18,7 @@ ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: p
 
 from btt_chain.work.errors import WorkError  # noqa: E402
 from btt_chain.work.execute import Executor  # noqa: E402
-from btt_chain.work.model import real_outputs  # noqa: E402
+from btt_chain.work.model import elements_of, real_outputs  # noqa: E402
 from btt_chain.work.onnx_import import loads  # noqa: E402
 from btt_chain.work.quantise.endings import applied, decisions  # noqa: E402
 from btt_chain.work.quantise.importing import Imported, Importer, Settings  # noqa: E402
@@ -156,7 +156,8 @@ def try_integers(seed: int) -> bool:
         imported = loads(raw)
     except WorkError as refusal:
         return refused(refusal, by_name="node '" in str(refusal))
-    made = Executor(imported.model).run(imported.items(x)).outputs[0]
+    elements = elements_of(imported.model.graph.inputs[0].kind, imported.items(x))
+    made = Executor(imported.model).run(elements).outputs[0]
     options = ort.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     session = ort.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
