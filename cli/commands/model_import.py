@@ -120,6 +120,8 @@ def values_of(texts: Sequence[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     for text in texts:
         name, _, number = text.rpartition("=")
+        if name in values:
+            raise Mistyped(f"--fix {text}: the value of {name} is given twice")
         try:
             values[name] = float(number)
         except ValueError:

@@ -50,8 +50,9 @@ class Disputes(Component):
     _providers: Engagements
 
     def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case | None, ProofCost]:
-        """Judge a proof; return the convicted receipt. None: it was wrong, and `by` has paid.
+        """Judge a proof; return the convicted receipt, and the cost of judging.
 
+        No receipt: the proof was wrong, and `by` has paid.
         Raises DispatchError, also for a wrong proof that is not signed (`by` is None).
         """
         case = self._provable(by, id, proof)

@@ -234,6 +234,7 @@ def test_all_options_of_an_import_go_together(
         (["--calibrate", "test", "--shape", "x=1", "--shape", "x=2"], "of x is given twice"),
         (["--calibrate", "test", "--fix", "x"], "--fix x: write it as NAME=1"),
         (["--calibrate", "test", "--fix", "x=nan"], "--fix x=nan: write it as NAME=1"),
+        (["--calibrate", "test", "--fix", "x=1", "--fix", "x=0"], "of x is given twice"),
         (["--calibrate", "test", "--budget", "20"], "--budget 20: write it as 20%"),
     ],
 )
