@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.full]
 SLOT_MS: Final = 500
 HANG: Final = 150.0
 """Seconds after which a job will not be paid any more."""
-MAX_LINES: Final = 114_000
+MAX_LINES: Final = 114_500
 """Budget of lines in all modules that the programs of a minimal chain load. Lower it when they
 become fewer."""
 
