@@ -372,8 +372,9 @@ def float_graph(seed: int) -> tuple[Net, list[str], Mapping[str, Sequence[int]]]
         g.add(flatten)
         g.add(dense)
     outputs = [ending(g)]
-    if g.coin(0.1):
-        outputs.append(str(rng.choice([name for name in g.shapes if name not in {"x", *outputs}])))
+    others = [name for name in g.shapes if name not in {"x", *outputs}]
+    if g.coin(0.1) and others:
+        outputs.append(str(rng.choice(others)))
     return net, outputs, {"x": shape}
 
 

@@ -16,6 +16,8 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install it")
 
+from onnx import NodeProto  # noqa: E402
+
 from btt_chain.work.errors import WorkError  # noqa: E402
 from btt_chain.work.execute import Executor  # noqa: E402
 from btt_chain.work.model import elements_of, real_outputs  # noqa: E402
@@ -118,6 +120,11 @@ def refused(refusal: WorkError, *, by_name: bool) -> bool:
     return False
 
 
+def is_steep(node: NodeProto) -> bool:
+    """Return True if held-back items of a function may be far beyond the observed ones."""
+    return node.op_type in STEEP or (node.op_type == "Mul" and len({*node.input}) == 1)
+
+
 def try_floats(seed: int, folder: Path) -> bool:
     """Assert the property for one graph of floats; return True if it was not refused."""
     net, outputs, shapes = float_graph(seed)
@@ -130,7 +137,7 @@ def try_floats(seed: int, folder: Path) -> bool:
         named = "'" in str(refusal)
         return refused(refusal, by_name=named or not runs(file, outputs, tests[0]))
     check_printed(imported, Engine(file, outputs), calibration if seed % 2 else tests)
-    steep = STEEP.intersection(node.op_type for node in net.nodes)
+    steep = any(map(is_steep, net.nodes))
     assert not seed % 2 or steep or imported.comparison.error < MISREAD
     return True
 
