@@ -67,14 +67,14 @@ class OutputAgreement:
     def fault(self) -> str | None:
         """Return the contradiction in the counts, None if there is none."""
         counts = [(self.decisions, self.equal), *(
-            (each.decisions, each.equal) for each in self.classes
+            (part.decisions, part.equal) for part in self.classes
         )]  # fmt: skip
         if any(not decisions or equal > decisions for decisions, equal in counts):
             return f"{self.name}: more equal decisions than decisions, or none"
         sums = [sum(int(pair[at]) for pair in counts[1:]) for at in (0, 1)]
         if self.classes and sums != [self.decisions, self.equal]:
             return f"{self.name}: the classes do not add up to all decisions"
-        numbers = [int(each.number) for each in self.classes]
+        numbers = [int(part.number) for part in self.classes]
         if numbers != sorted(set(numbers)):
             return f"{self.name}: the classes are not in order"
         if (self.of_floats or 0) > self.decisions or (self.dice or 0) > PPM:
@@ -97,12 +97,12 @@ class OutputAgreement:
         if self.classes:
             document["byClass"] = [
                 {
-                    "class": int(each.number),
-                    "decisions": int(each.decisions),
-                    "equal": int(each.equal),
-                    "agreementPpm": ppm(each.equal, each.decisions),
+                    "class": int(part.number),
+                    "decisions": int(part.decisions),
+                    "equal": int(part.equal),
+                    "agreementPpm": ppm(part.equal, part.decisions),
                 }
-                for each in self.classes
+                for part in self.classes
             ]
         return document
 
@@ -118,8 +118,8 @@ class OutputAgreement:
         if self.classes:
             named = dict(enumerate(labels))
             parts = [
-                f"{named.get(int(each.number), str(each.number))}: {each.equal}/{each.decisions}"
-                for each in self.classes
+                f"{named.get(int(part.number), str(part.number))}: {part.equal}/{part.decisions}"
+                for part in self.classes
             ]
             lines.append(f"{self.name}: by class {', '.join(parts)}")
         return lines

@@ -72,13 +72,13 @@ def refutations(model: Model, inputs: Inputs, seed: int) -> Refutations:
     """Plant an error at every node, and return what became of all."""
     nodes = model.graph.nodes
     errors = list(planted_errors(model, inputs, seed))
-    passed = [f"{nodes[one.node].name}: {one.reason}" for one in errors if one.reason]
+    passed = [f"{nodes[error.node].name}: {error.reason}" for error in errors if error.reason]
     return Refutations(
         len(nodes),
         len(errors),
         len(errors) - len(passed),
-        max((one.size for one in errors), default=0),
-        max((one.ms for one in errors), default=0.0),
+        max((error.size for error in errors), default=0),
+        max((error.ms for error in errors), default=0.0),
         passed,
     )
 
@@ -86,7 +86,7 @@ def refutations(model: Model, inputs: Inputs, seed: int) -> Refutations:
 def planted_errors(model: Model, inputs: Inputs, seed: int) -> Iterator[Judged]:
     """Yield an error of each node that has one, for the first item of `inputs`."""
     executor, rng = Executor(model), np.random.default_rng(seed)
-    honest = executor.run(*(one[:1] for one in inputs))
+    honest = executor.run(*(array[:1] for array in inputs))
     manifest = decode(Manifest, encode(Manifest, model.manifest))
     for number in range(len(model.graph.nodes)):
         batch = _with_error(executor, honest, number, rng)

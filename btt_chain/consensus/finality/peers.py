@@ -97,12 +97,12 @@ class Peers:
 
         `besides` is one to leave out.
         """
-        found = []
+        names = []
         for name, peer in self.known.items():
             if peer.view is not None:
                 its_set, its_round, _ = peer.view
                 if its_set != set_id or not first <= its_round <= last:
                     continue
             if name != besides:
-                found.append(name)
-        return tuple(found)
+                names.append(name)
+        return tuple(names)

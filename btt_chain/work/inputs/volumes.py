@@ -115,7 +115,7 @@ def read_volume(
             f"volumes of {len(ordered)} x {rows} x {columns} are resized to "
             f"{depth} x {height} x {width}"
         )
-    stack = np.stack([greys[one.file, one.number] for one in ordered])
+    stack = np.stack([greys[frame.file, frame.number] for frame in ordered])
     volume = resized(stack.reshape(len(ordered), -1), depth, height * width)
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     volume = volume.reshape(depth, height, width, 1)
@@ -176,7 +176,7 @@ def _numbers(
 
 
 def _check_size(file: Path, slices: Sequence[Slice]) -> None:
-    pixels = sum(rows * columns for rows, columns in (one.size for one in slices))
+    pixels = sum(rows * columns for rows, columns in (frame.size for frame in slices))
     if len(slices) > MAX_FRAMES or pixels > MAX_PIXELS:
         raise UnreadableInput.at(
             file,
@@ -188,28 +188,27 @@ def _check_size(file: Path, slices: Sequence[Slice]) -> None:
 def _ordered(slices: Sequence[Slice]) -> list[Slice]:
     """Return slices in the order of their places. UnreadableInput unless they make a volume."""
     first = slices[0]
-    for one in slices:
+    for frame in slices:
         if (
-            one.size != first.size
-            or abs(one.pixel_mm - first.pixel_mm) > TOLERANCE * first.pixel_mm
+            frame.size != first.size
+            or abs(frame.pixel_mm - first.pixel_mm) > TOLERANCE * first.pixel_mm
         ):
             raise UnreadableInput.at(
-                one.file,
-                f"has {one.size[1]} x {one.size[0]} pixels of {one.pixel_mm:g} mm, "
+                frame.file,
+                f"has {frame.size[1]} x {frame.size[0]} pixels of {frame.pixel_mm:g} mm, "
                 f"{first.file.name} of the same series {first.size[1]} x {first.size[0]} of "
                 f"{first.pixel_mm:g} mm: give the slices of one volume",
             )
-        if np.abs(one.plane - first.plane).max() > PARALLEL:
+        if np.abs(frame.plane - first.plane).max() > PARALLEL:
             raise UnreadableInput.at(
-                one.file, f"is not parallel to {first.file.name}: give the slices of one volume"
+                frame.file, f"is not parallel to {first.file.name}: give the slices of one volume"
             )
-    heights = {id(one): float(one.corner @ first.normal) for one in slices}
-    ordered = sorted(slices, key=lambda one: heights[id(one)])
+    ordered = sorted(slices, key=lambda frame: float(frame.corner @ first.normal))
     if len(ordered) < 2:
         raise UnreadableInput.at(
             first.file, "is a single slice, the model takes volumes: give all files of the series"
         )
-    steps = np.diff([heights[id(one)] for one in ordered])
+    steps = np.diff([float(frame.corner @ first.normal) for frame in ordered])
     usual = float(np.median(steps))
     for before, after, step in zip(ordered, ordered[1:], steps, strict=False):
         names = f"{before.file.name} and {after.file.name}"
